@@ -128,21 +128,23 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 			in.scope = keepsake.Everything()
 		}
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
-		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope.WeddingID()),
+		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope),
 			proofNotice(c, pages, "restoring"))
 		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
 }
 
-// afterDamage says that a recovery point does not hold what a wedding has lost, and leads to one that does.
-func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointDetail, wedding string) []ui.Notice {
-	if wedding == "" {
+// afterDamage says that a recovery point does not hold what a wedding or an organization has lost, and leads to one
+// that does.
+func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointDetail, of keepsake.Scope) []ui.Notice {
+	if of.IsZero() || of.Wide() {
 		return nil
 	}
-	d, err := con.FindDamage(c.Request().Context(), actor(c), wedding)
+	d, err := con.FindDamage(c.Request().Context(), actor(c),
+		console.ScopedInput{Scope: of, Point: p.Point.ID})
 	if err != nil {
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
-			Text: "This recovery point may be from after a damage: look at the wedding as it was then before you restore it." +
+		return []ui.Notice{{Tone: ui.ToneWarn, Title: draw.NotLookedFor,
+			Text: "This recovery point may be from after a damage: look at what it holds before you restore it." +
 				draw.HintFailed(err)}}
 	}
 	if d == nil || !p.Point.Time.After(d.From) {
@@ -153,8 +155,8 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 		draw.NewestBefore(d) + " one before that is of " +
 		pages.clock().Second(d.From) + "." + draw.UnsafeWords(d)
 	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This recovery point is from after the damage", Text: text,
-		Href: draw.PointURL(d.Point) + "/restore?" + url.Values{"wedding": {wedding}}.Encode(), Link: "Restore from the " +
-			draw.BeforeIt(d)}}
+		Href: draw.PointURL(d.Point) + "/restore?" + scopeQuery(of).Encode(),
+		Link: "Restore from the " + draw.BeforeIt(d)}}
 }
 
 // suggestDatabase returns a name that most likely is not taken yet.
@@ -356,4 +358,12 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		}
 	}
 	return vm
+}
+
+// scopeQuery names in an address the wedding or the organization that a restore is limited to.
+func scopeQuery(of keepsake.Scope) url.Values {
+	if id := of.WeddingID(); id != "" {
+		return url.Values{"wedding": {id}}
+	}
+	return draw.ScopedFields(of)
 }

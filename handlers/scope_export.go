@@ -18,7 +18,7 @@ type scopeExporter interface {
 	pointLister
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	damageFinder
-	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, format string, w io.Writer) error
+	ExportScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput, as scope.ExportAs, w io.Writer) error
 }
 
 // ExportScope sends a wedding, an organization, tiers or everything as a ZIP, and makes it while it sends. Nothing of
@@ -34,9 +34,13 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 		if err := scope.CheckFormat(kind); err != nil {
 			return err
 		}
-		in.Point = exported(c, con, in)
+		as := scope.ExportAs{Format: kind}
+		var unsure bool
+		if in.Point, as.Note, unsure = exported(c, con, in); unsure {
+			kind += "-perhaps-damaged"
+		}
 		out := &download{c: c, name: exportName(in, kind), kind: "application/zip"}
-		err = con.ExportScope(c.Request().Context(), actor(c), in, kind, out)
+		err = con.ExportScope(c.Request().Context(), actor(c), in, as, out)
 		if err != nil && out.begun {
 			panic(http.ErrAbortHandler) // the connection breaks off: a half archive must not look like an answer
 		}
@@ -48,19 +52,23 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 }
 
 // exported is the recovery point of a download: the one that was named, or of a wedding the newest safe one before its
-// newest damage.
-func exported(c echo.Context, con scopeExporter, in console.ScopedInput) string {
-	if id := in.Scope.WeddingID(); c.FormValue("point") == "" && id != "" {
-		if d, err := con.FindDamage(c.Request().Context(), actor(c), id); err == nil && d != nil {
-			return d.Point
+// newest damage. The note says why it is not the latest. Where damage could not be looked for it is, and unsure: the
+// note and the name of the download say so, since there is no page that could.
+func exported(c echo.Context, con scopeExporter, in console.ScopedInput) (point, note string, unsure bool) {
+	point = in.Point
+	if c.FormValue("point") == "" && in.Scope.WeddingID() != "" {
+		d, err := con.FindDamage(c.Request().Context(), actor(c), in)
+		note, unsure = draw.AdvisePoint(in.Scope, "", d, err).Why, err != nil
+		if d != nil && err == nil {
+			point = d.Point
 		}
 	}
-	if in.Point == "latest" { // its name says of when it is
-		if p, err := con.GetPoint(c.Request().Context(), actor(c), in.Point); err == nil && p.Point.ID != "" {
-			return p.Point.ID
+	if point == "latest" { // its name says of when it is
+		if p, err := con.GetPoint(c.Request().Context(), actor(c), point); err == nil && p.Point.ID != "" {
+			point = p.Point.ID
 		}
 	}
-	return in.Point
+	return point, note, unsure
 }
 
 // exportName is the name of a download, with the moment that a recovery point's id begins with.

@@ -25,7 +25,7 @@ import (
 )
 
 type damageFinder interface {
-	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
+	FindDamage(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*engine.Damage, error)
 }
 
 type scopePreviewer interface {
@@ -52,7 +52,8 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		if in.Scope.IsZero() {
 			return showScopeChoice(c, pages, con, in)
 		}
-		hint := safePoint(c, pages, con, &in)
+		hint, stop := safePoint(c, pages, con, &in)
+		defer stop()
 		p, err := con.PreviewScope(c.Request().Context(), actor(c), in)
 		if err != nil {
 			return cannotPreview(c, pages, con, in, err)
@@ -61,7 +62,7 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm.Notices = append(append(vm.Notices, hint...), proofNotice(c, pages, "restoring")...)
+		vm.Notices = append(append(vm.Notices, hint()...), proofNotice(c, pages, "restoring")...)
 		return Render(c, http.StatusOK, views.ScopePreviewPage(vm))
 	}
 }
@@ -100,24 +101,64 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 }
 
 // safePoint chooses the newest protected recovery point before the damage, where a person has chosen none, and says
-// why, or that damage could not be looked for.
-func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) []ui.Notice {
-	if c.FormValue("point") != "" || in.Scope.WeddingID() == "" {
-		return nil
+// why, or that damage could not be looked for. One that a person has chosen is taken, while somebody looks whether an
+// older one has more; hint waits for that, and stop gives it up.
+func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) (hint func() []ui.Notice,
+	stop func()) {
+	if in.Scope.Wide() {
+		return func() []ui.Notice { return nil }, func() {}
 	}
-	d, err := con.FindDamage(c.Request().Context(), actor(c), in.Scope.WeddingID())
+	if c.FormValue("point") != "" || in.Scope.WeddingID() == "" {
+		found, stop := lookBeside(c.Request().Context(), con, actor(c), *in)
+		return func() []ui.Notice {
+			d, err := found()
+			return chosenPoint(pages, *in, d, err)
+		}, stop
+	}
+	d, err := con.FindDamage(c.Request().Context(), actor(c), *in)
+	if err == nil && d != nil {
+		in.Point = d.Point
+	}
+	return func() []ui.Notice { return newestPointTaken(pages, d, err) }, func() {}
+}
+
+// newestPointTaken says why a recovery point was chosen, or that damage could not be looked for.
+func newestPointTaken(pages Pages, d *engine.Damage, err error) []ui.Notice {
 	if err != nil {
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
+		return []ui.Notice{{Tone: ui.ToneWarn, Title: draw.NotLookedFor,
 			Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
 				"or choose an older one." + draw.HintFailed(err)}}
 	}
 	if d == nil {
 		return nil
 	}
-	in.Point = d.Point
 	text := draw.DamageWords(d, pages.clock()) + " The " + draw.NewestBefore(d) + " recovery point before that, " +
 		pages.clock().Second(d.From) + ", is chosen below." + draw.UnsafeWords(d)
 	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This is where rows went missing", Text: text}}
+}
+
+// chosenPoint says that a recovery point before the one that a person has chosen has more, and leads to it.
+func chosenPoint(pages Pages, in console.ScopedInput, d *engine.Damage, err error) []ui.Notice {
+	if err != nil {
+		return []ui.Notice{{Tone: ui.ToneWarn, Title: draw.NotLookedFor,
+			Text: "The recovery point that is chosen below may be from after a damage: look at what it would change, or " +
+				"choose an older one." + draw.HintFailed(err)}}
+	}
+	if !draw.Safer(d, in.Point) {
+		return nil
+	}
+	in.Point = d.Point
+	return []ui.Notice{{Tone: ui.ToneWarn, Title: "The recovery point that is chosen below is from after a damage",
+		Text: draw.DamageWords(d, pages.clock()) + " What vanished is not in it. The " + draw.NewestBefore(d) +
+			" one before that is of " +
+			pages.clock().Second(d.From) + "." + draw.UnsafeWords(d),
+		Href: draw.ScopedPath(in.Scope) + draw.ScopedQuery(in), Link: "Compare with the " + draw.BeforeIt(d)}}
+}
+
+// lookBeside looks for damage and holds nothing up: found waits for the answer, and stop gives it up.
+func lookBeside(ctx context.Context, con damageFinder, actor keepsake.Actor, in console.ScopedInput) (
+	found func() (*engine.Damage, error), stop func()) {
+	return Beside(ctx, func(ctx context.Context) (*engine.Damage, error) { return con.FindDamage(ctx, actor, in) })
 }
 
 // touched names the weddings that the changes touch, the nearest first.

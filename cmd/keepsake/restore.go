@@ -66,15 +66,19 @@ func (c *restoreCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	advice, stop := a.adviseRestore(e, in.Scope, c.Point)
+	defer stop()
 	bar := a.progress("Restore", true)
 	r, err := e.Restore(a.ctx, in, bar)
 	bar.done()
+	why := advice() // it was asked for before, and nothing waited for it
+	why.say(a)
 	if err != nil {
 		return err
 	}
 	c.result = r
 	if a.cli.JSON {
-		printJSON(a.io.out, r)
+		printJSON(a.io.out, restored{r, why})
 	} else {
 		a.printRestored(r)
 	}
@@ -82,6 +86,22 @@ func (c *restoreCommand) Run(a *app) error {
 		return errExit(exitExceptions)
 	}
 	return nil
+}
+
+// restored is the JSON form of a restore.
+type restored struct {
+	engine.RestoreResult
+	pointAdvised
+}
+
+// adviseRestore looks, while a restore runs, whether a recovery point before the one it reads has more of what it
+// brings back.
+func (a *app) adviseRestore(e *engine.Engine, of keepsake.Scope, point string) (advice func() pointAdvised,
+	stop func()) {
+	if of.IsZero() || of.Wide() {
+		return func() (none pointAdvised) { return none }, func() {}
+	}
+	return a.lookBeside(e, engine.ScopeInput{Scope: of, Point: point})
 }
 
 func (a *app) printRestored(r engine.RestoreResult) {

@@ -160,7 +160,7 @@ func (c *scopePreviewCommand) deed() deed {
 // previewed is the JSON form of a preview.
 type previewed struct {
 	*scope.Preview
-	PointWhy string `json:"point_why,omitempty"` // why this recovery point was taken, or another should be
+	pointAdvised
 }
 
 func (c *scopePreviewCommand) Run(a *app) error {
@@ -172,7 +172,8 @@ func (c *scopePreviewCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	why := a.choosePoint(e, &in)
+	advice, stop := a.choosePoint(e, &in)
+	defer stop()
 	c.Point = in.Point
 	s, err := e.ReadScope(a.ctx, in)
 	if err != nil {
@@ -182,13 +183,12 @@ func (c *scopePreviewCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	why := advice()
 	if a.cli.JSON {
 		printJSON(a.io.out, previewed{p, why})
 		return nil
 	}
-	if why != "" {
-		a.printf("%s\n", why)
-	}
+	why.say(a)
 	a.printPreview(p, c.Rows)
 	insert, update, remove, _ := p.Totals()
 	if insert+update+remove == 0 {
@@ -280,7 +280,8 @@ func (c *scopeApplyCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.sayWhy(a.choosePoint(e, &in))
+	advice, stop := a.choosePoint(e, &in)
+	defer stop()
 	c.Point = in.Point
 	s, err := e.ReadScope(a.ctx, in)
 	if err != nil {
@@ -295,6 +296,8 @@ func (c *scopeApplyCommand) Run(a *app) error {
 			p.Name)
 	}
 	r, err := s.Apply(a.ctx, engine.ScopeApply{Fingerprint: c.Fingerprint})
+	why := advice() // it was asked for before, and nothing waited for it
+	why.say(a)
 	if err != nil {
 		if r.Preview != nil && !a.cli.JSON {
 			a.printPreview(r.Preview, false)
@@ -302,12 +305,18 @@ func (c *scopeApplyCommand) Run(a *app) error {
 		return err
 	}
 	c.result = r
-	return a.printScopeResult("Done", r)
+	return a.printScopeResult("Done", r, why)
 }
 
-func (a *app) printScopeResult(what string, r engine.ScopeResult) error {
+// scopeResult is the JSON form of what was done.
+type scopeResult struct {
+	engine.ScopeResult
+	pointAdvised
+}
+
+func (a *app) printScopeResult(what string, r engine.ScopeResult, why pointAdvised) error {
 	if a.cli.JSON {
-		printJSON(a.io.out, r)
+		printJSON(a.io.out, scopeResult{r, why})
 		return nil
 	}
 	a.printf("%s for %s: %d inserted, %d updated, %d deleted in %s.\n", what, r.Name, r.Applied.Inserted,
@@ -343,7 +352,7 @@ func (c *scopeUndoCommand) Run(a *app) error {
 		return err
 	}
 	c.result = r
-	return a.printScopeResult("Taken back", r)
+	return a.printScopeResult("Taken back", r, pointAdvised{})
 }
 
 type scopeUndosCommand struct{}
@@ -422,16 +431,28 @@ func (c *scopeExportCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	chosen := in.Point == ""
-	a.sayWhy(a.choosePoint(e, &in))
+	chosen := in.Point == "" && in.Scope.WeddingID() != ""
+	advice, stop := a.choosePoint(e, &in)
+	defer stop()
 	c.Point = in.Point
 	if c.Format == "csv" || c.Format == "json" {
-		return e.Export(a.ctx, in, c.Format, a.io.out)
+		as, why := scope.ExportAs{Format: c.Format}, pointAdvised{}
+		if chosen { // what is known beforehand goes along
+			why = advice()
+			as.Note = why.PointWhy
+		}
+		err := e.Export(a.ctx, in, as, a.io.out)
+		if !chosen {
+			why = advice()
+		}
+		why.say(a)
+		return err
 	}
 	w, err := e.WeddingAt(a.ctx, in)
 	if err != nil {
 		return err
 	}
+	advice().say(a)
 	contacts := w.Contacts
 	if chosen && in.Point != "latest" {
 		in.Point = "latest"
@@ -440,7 +461,7 @@ func (c *scopeExportCommand) Run(a *app) error {
 			return err
 		}
 		contacts = console.WithLost(newest, w).Contacts
-		a.sayWhy("Vendors who are not lost stand as the newest recovery point has them.")
+		_, _ = fmt.Fprintln(a.io.err, "Vendors who are not lost stand as the newest recovery point has them.")
 	}
 	switch c.Format {
 	case "contacts":

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 
+	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -13,42 +15,77 @@ import (
 // pointsLookedAt is how many recovery points are looked at for damage of a wedding.
 const pointsLookedAt = 12
 
-// choosePoint takes the newest safe recovery point of a wedding where none is named, and says why. Who names the latest
-// gets it, and is told where it is from after damage.
-func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (why string) {
+// pointAdvised is what the JSON form of a restore says of the recovery point that was read.
+type pointAdvised struct {
+	PointWhy   string           `json:"point_why,omitempty"` // why it was taken, or another should be
+	SaferPoint *draw.SaferPoint `json:"safer_point,omitempty"`
+}
+
+// choosePoint takes the newest safe recovery point of a wedding where none is named, and says why. Who names one gets
+// it, and is told where an older one has more; nothing waits for that but advice.
+func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (advice func() pointAdvised, stop func()) {
 	named := in.Point
 	in.Point = cmp.Or(named, "latest")
-	if in.Scope.WeddingID() == "" || in.Point != "latest" {
-		return ""
+	switch {
+	case in.Scope.Wide():
+		return func() (none pointAdvised) { return none }, func() {}
+	case in.Scope.WeddingID() != "" && (named == "" || named == "latest"):
+		d, err := findDamage(a.ctx, e, *in)
+		if named == "" && err == nil && d != nil {
+			in.Point = d.Point
+		}
+		return func() pointAdvised { return adviseOn(*in, named, d, err) }, func() {}
 	}
-	points, err := e.NewestPoints(a.ctx, pointsLookedAt)
+	return a.lookBeside(e, *in)
+}
+
+// lookBeside looks whether a recovery point before the one that is read has more, while that one is read.
+func (a *app) lookBeside(e *engine.Engine, in engine.ScopeInput) (advice func() pointAdvised, stop func()) {
+	in.PointsOnly = true
+	found, stop := handlers.Beside(a.ctx,
+		func(ctx context.Context) (*engine.Damage, error) { return findDamage(ctx, e, in) })
+	return func() pointAdvised {
+		d, err := found()
+		return adviseOn(in, in.Point, d, err)
+	}, stop
+}
+
+func adviseOn(in engine.ScopeInput, named string, d *engine.Damage, err error) pointAdvised {
+	p := draw.AdvisePoint(in.Scope, named, d, err)
+	return pointAdvised{p.Why, p.Safer}
+}
+
+// findDamage looks for damage in the newest recovery points, or in the named one and those before it, for as long as
+// the console would.
+func findDamage(ctx context.Context, e *engine.Engine, in engine.ScopeInput) (*engine.Damage, error) {
+	ctx, cancel := context.WithTimeout(ctx, console.LookTime)
+	defer cancel()
+	newest := ""
+	if in.Point != "latest" {
+		newest, in.PointsOnly = in.Point, true
+	}
+	points, err := e.NewestPointsTo(ctx, newest, pointsLookedAt)
 	if err != nil {
-		return draw.PointUnsure(err)
+		return nil, err
 	}
 	var ids []string
 	var whole []console.Point
 	for _, p := range points {
-		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) {
+		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) || p.ID == newest {
 			ids, whole = append(ids, p.ID), append(whole, console.Point{Point: p})
 		}
 	}
-	d, found, err := e.FindDamage(a.ctx, *in, ids)
-	if err != nil {
-		return draw.PointUnsure(err)
-	}
-	if !found {
-		return ""
+	d, found, err := e.FindDamage(ctx, in, ids)
+	if err != nil || !found {
+		return nil, err
 	}
 	console.ChooseSafePoint(&d, whole)
-	if named == "" {
-		in.Point = d.Point
-	}
-	return draw.PointWhy(&d, named)
+	return &d, nil
 }
 
-// sayWhy writes why a recovery point was chosen where it does not mix with results.
-func (a *app) sayWhy(why string) {
-	if why != "" {
-		_, _ = fmt.Fprintln(a.io.err, why)
+// say writes what it says where it does not mix with results.
+func (p pointAdvised) say(a *app) {
+	if p.PointWhy != "" {
+		_, _ = fmt.Fprintln(a.io.err, p.PointWhy)
 	}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -28,13 +31,43 @@ func TestTheSafePointIsTakenEverywhere(t *testing.T) {
 		!strings.Contains(a, "before that is "+safe) {
 		t.Errorf("the latest: %s", a)
 	}
-	if o := w.must(t, exitDone, "scope", "preview", "--wedding", "1"); !strings.Contains(o.out, "was taken: "+safe) ||
+	if o := w.must(t, exitDone, "scope", "preview", "--wedding", "1"); !strings.Contains(o.err, "was taken: "+safe) ||
 		!strings.Contains(o.out, "scope apply "+safe) {
 		t.Errorf("scope preview: %s", o.out)
 	}
-	if o := w.must(t, exitDone, "scope", "preview", "latest", "--wedding", "1"); !strings.Contains(o.out,
+	if o := w.must(t, exitDone, "scope", "preview", "latest", "--wedding", "1"); !strings.Contains(o.err,
 		"before that is "+safe) || !strings.Contains(o.out, "Nothing to do") {
 		t.Errorf("scope preview latest: %s", o.out)
+	}
+	// a point that is named is taken, and said to be damaged too
+	const lost = "Wedding suppliers: 1 before, 0 after"
+	a = string(s.send(http.MethodPost, "/api/backups/restore", `{"wedding":"1","point":"`+damaged+`"}`).want(
+		http.StatusOK).body)
+	if !strings.Contains(a, `"point":"`+damaged+`"`) || !strings.Contains(a, `"safer_point":{"point":"`+safe) ||
+		!strings.Contains(a, lost) {
+		t.Errorf("the damaged one: %s", a)
+	}
+	if a = string(s.send(http.MethodPost, "/api/backups/restore", `{"wedding":"1","point":"`+safe+`"}`).want(
+		http.StatusOK).body); strings.Contains(a, "point_why") {
+		t.Errorf("the safe one: %s", a)
+	}
+	into := beside(t, w.platform, "elsewhere")
+	for _, args := range [][]string{
+		{"scope", "preview", damaged, "--wedding", "1"},
+		{"scope", "export", damaged, "--wedding", "1", "--format", "contacts"},
+		{"restore", damaged, "--wedding", "1", "--target", into, "--create"},
+	} {
+		o := w.must(t, exitDone, args...)
+		if !strings.Contains(o.err, "before that is "+safe) || !strings.Contains(o.err, lost) {
+			t.Errorf("%v: %s%s", args, o.out, o.err)
+		}
+	}
+	p := document[previewed](t, w.must(t, exitDone, "scope", "preview", damaged, "--wedding", "1", "--json"))
+	if p.SaferPoint == nil || p.SaferPoint.Point != safe || !p.SaferPoint.Safe || p.Point != damaged {
+		t.Errorf("scope preview --json: %+v", p)
+	}
+	if o := w.must(t, exitDone, "scope", "preview", safe, "--wedding", "1"); o.err != "" {
+		t.Errorf("scope preview of the safe one: %s", o.err)
 	}
 	if o := w.must(t, exitDone, "scope", "export", "--wedding", "1", "--format", "contacts"); !strings.Contains(o.out,
 		"960001") || !strings.Contains(o.err, safe) {
@@ -81,7 +114,15 @@ func TestADownloadIsOfTheSafePoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b, err := io.ReadAll(r.Body)
 	_ = r.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil || archive.File[0].Name != "READ ME FIRST.txt" {
+		t.Errorf("the ZIP does not say why it is of %s: %v", safe, err)
+	}
 	if name := r.Header.Get("Content-Disposition"); !strings.Contains(name, "wedding-"+moment+"-csv.zip") {
 		t.Errorf("the download is %s, not of %s", name, moment)
 	}

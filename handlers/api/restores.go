@@ -12,6 +12,7 @@ import (
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -60,9 +61,10 @@ type Preview struct {
 
 // RestoreAnswer is a preview, or the operation that was started.
 type RestoreAnswer struct {
-	PointWhy  string     `json:"point_why,omitempty" doc:"When rows of the wedding went missing, and which recovery point was taken, or should be; or that this could not be found out, and why. Absent: nothing is known to be missing"`
-	Preview   *Preview   `json:"preview,omitempty"`
-	Operation *Operation `json:"operation,omitempty"`
+	PointWhy   string           `json:"point_why,omitempty" doc:"When rows of the wedding or the organization went missing, and which recovery point was taken, or should be; or that nobody could look for them, and why. Absent: nothing is known to be missing"`
+	SaferPoint *draw.SaferPoint `json:"safer_point,omitempty" doc:"The recovery point was named, is taken, and is from after a damage: an older one that has what it has lost. Absent: none is known"`
+	Preview    *Preview         `json:"preview,omitempty"`
+	Operation  *Operation       `json:"operation,omitempty"`
 }
 
 type restoreOutput struct {
@@ -147,19 +149,20 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	if err != nil {
 		return nil, err
 	}
-	why := h.choosePoint(ctx, actor, &b)
+	advice, stop := h.choosePoint(ctx, actor, what, &b)
+	defer stop()
 	if b.Database != nil {
 		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target,
 			Database: b.Database.Name, Provider: b.Database.Provider,
 			Scope: what, Confirmation: b.Confirm.Name})
-		return startedRestore(o, why, err)
+		return startedRestore(o, advice, err)
 	}
 	scoped := console.ScopedInput{Scope: what, Point: b.Point, Mode: b.Mode}
 	if b.Confirm != nil {
 		o, err := h.d.Console.RestoreScope(ctx, actor,
 			console.RestoreScopeInput{ScopedInput: scoped, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name,
 				Name: b.Confirm.Name, Skip: b.Confirm.Skip})
-		return startedRestore(o, why, err)
+		return startedRestore(o, advice, err)
 	}
 	p, err := h.d.Console.PreviewScope(ctx, actor, scoped)
 	if err != nil {
@@ -172,37 +175,43 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, scoped); err != nil {
 		return nil, err
 	}
-	return &restoreOutput{Status: http.StatusOK, Body: RestoreAnswer{PointWhy: why, Preview: out}}, nil
+	a := advice()
+	return &restoreOutput{Status: http.StatusOK,
+		Body: RestoreAnswer{PointWhy: a.Why, SaferPoint: a.Safer, Preview: out}}, nil
 }
 
-// choosePoint chooses the newest safe recovery point of a wedding where the request names none, as the pages do, and
-// says why. A request that names "latest" gets the newest point, and is told when that is from after a damage. A
-// confirmation without a point chooses anew. The fingerprint covers the point, so another choice than the preview's
-// writes nothing.
-func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, b *Restore) (why string) {
+// choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who
+// names one gets it, and is told where an older one has more; nothing waits for that but advice. A confirmation without
+// a point chooses anew: the fingerprint covers the point, so another choice than the preview's writes nothing.
+func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, what keepsake.Scope,
+	b *Restore) (advice func() draw.PointAdvice,
+	stop func()) {
 	named := b.Point
 	b.Point = cmp.Or(named, "latest")
-	if b.WeddingID == "" || b.Point != "latest" {
-		return ""
+	of := console.ScopedInput{Scope: what, Point: b.Point}
+	switch {
+	case what.Wide():
+		return func() (none draw.PointAdvice) { return none }, func() {}
+	case what.WeddingID() != "" && named == "":
+		d, err := h.d.Console.FindDamage(ctx, actor, of)
+		if err == nil && d != nil {
+			b.Point = d.Point
+		}
+		return func() draw.PointAdvice { return draw.AdvisePoint(what, named, d, err) }, func() {}
 	}
-	d, err := h.d.Console.FindDamage(ctx, actor, b.WeddingID)
-	if err != nil {
-		return draw.PointUnsure(err)
-	}
-	if d == nil {
-		return ""
-	}
-	if named == "" {
-		b.Point = d.Point
-	}
-	return draw.PointWhy(d, named)
+	found, stop := handlers.Beside(ctx,
+		func(ctx context.Context) (*engine.Damage, error) { return h.d.Console.FindDamage(ctx, actor, of) })
+	return func() draw.PointAdvice {
+		d, err := found()
+		return draw.AdvisePoint(what, of.Point, d, err)
+	}, stop
 }
 
-func startedRestore(o console.Operation, why string, err error) (*restoreOutput, error) {
+func startedRestore(o console.Operation, advice func() draw.PointAdvice, err error) (*restoreOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := operationOf(o)
+	op, a := operationOf(o), advice()
 	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID,
-		Body: RestoreAnswer{PointWhy: why, Operation: &op}}, nil
+		Body: RestoreAnswer{PointWhy: a.Why, SaferPoint: a.Safer, Operation: &op}}, nil
 }

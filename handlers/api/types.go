@@ -35,7 +35,7 @@ type Console interface {
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
-	FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error)
+	FindDamage(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*engine.Damage, error)
 	NeedsSecondApprover(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (string, error)
 	RestoreScope(ctx context.Context, actor keepsake.Actor, in console.RestoreScopeInput) (console.Operation, error)
 	UndoScope(ctx context.Context, actor keepsake.Actor, restore string) (console.Operation, error)

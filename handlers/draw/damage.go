@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
@@ -47,39 +49,111 @@ func DamageWords(d *engine.Damage, clock format.Clock) string {
 	text := "Between " + clock.Second(d.From) + " and " + until + ", "
 	switch {
 	case d.Gone > 0 && d.Changed > 0:
-		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " +
+		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished and " +
 			format.Count(d.Changed) + " changed."
 	case d.Gone > 0:
-		return text + format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
+		text += format.Count(d.Gone) + " of " + format.Plural(d.Rows, "row", "rows") + " vanished."
 	default:
-		return text + format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
+		text += format.Count(d.Changed) + " of " + format.Plural(d.Rows, "row", "rows") + " changed."
 	}
+	return text + lostWords(d.Lost)
 }
 
-// PointWhy says to scripts where a wedding lost rows and which recovery point was taken. named is the point that they
-// asked for.
-func PointWhy(d *engine.Damage, named string) string {
+// NotLookedFor is the title of what says that damage could not be looked for.
+const NotLookedFor = "Nobody looked for missing rows"
+
+// PointAdvice is what looking for damage says of the recovery point that a restore or a download reads.
+type PointAdvice struct {
+	Why   string      // in words; "" where nothing is known to be missing
+	Safer *SaferPoint // nil: none is known
+}
+
+// SaferPoint is a recovery point that has what the one that is read has lost.
+type SaferPoint struct {
+	Point     string             `json:"point"`
+	PointTime time.Time          `json:"point_time"`
+	Safe      bool               `json:"safe" doc:"It is protected, and no test of it failed"`
+	Lost      []engine.TableLost `json:"lost" doc:"What it has and the recovery point that is read has not, table by table"`
+}
+
+// AdvisePoint says what a damage, or that it could not be looked for, means for a scope whose recovery point was named
+// or, "", was not.
+func AdvisePoint(in keepsake.Scope, named string, d *engine.Damage, err error) (a PointAdvice) {
+	noun := ScopeNoun(in)
+	if err != nil {
+		return PointAdvice{Why: PointUnsure(noun, named, err)}
+	}
+	// a damage since the latest is worth a word; since an older one it is what people restore for
+	if d == nil || named != "" && named != "latest" && !Safer(d, named) {
+		return a
+	}
+	a.Why = PointWhy(d, noun, named)
+	if named != "" && Safer(d, named) {
+		a.Safer = &SaferPoint{Point: d.Point, PointTime: d.From, Safe: d.Safe, Lost: append([]engine.TableLost{}, d.Lost...)}
+	}
+	return a
+}
+
+// Safer reports whether the damage lies before the recovery point that is read, so that the one before it has more.
+func Safer(d *engine.Damage, point string) bool {
+	return d != nil && !d.To.IsZero() && d.Point != point
+}
+
+// PointWhy says to scripts where a scope lost rows, and which recovery point was taken; named is what they asked for.
+func PointWhy(d *engine.Damage, noun, named string) string {
 	var clock format.Clock
 	safe := d.Point + " (" + clock.Second(d.From) + ")"
+	lost := "This " + noun + " lost rows"
 	switch {
 	case named == "":
-		return "This wedding lost rows. " + DamageWords(d, clock) + " No recovery point was named, so the " +
-			NewestBefore(d) + " one before that was taken: " + safe + "." + UnsafeWords(d)
+		return lost + ". " + DamageWords(d, clock) + " No recovery point was named, so the " + NewestBefore(d) +
+			" one before that was taken: " + safe + "." + UnsafeWords(d)
 	case d.To.IsZero():
-		return "This wedding lost rows. " + DamageWords(d, clock) + " The " + NewestBefore(d) +
-			" recovery point before that is " + safe + "." + UnsafeWords(d)
-	default:
-		return "This wedding lost rows between two recovery points. " + DamageWords(d, clock) +
-			" The latest, which was named, does not hold them. The " + NewestBefore(d) + " one before that is " + safe + "." +
-			UnsafeWords(d)
+		return lost + ". " + DamageWords(d, clock) + " The " + NewestBefore(d) + " recovery point before that is " + safe +
+			"." + UnsafeWords(d)
 	}
+	read := "The recovery point that was named"
+	if named == "latest" {
+		read = "The latest recovery point"
+	}
+	return lost + " between two recovery points. " + DamageWords(d, clock) + " " + read +
+		" does not hold what vanished. " +
+		"The " + NewestBefore(d) + " one before that is " + safe + "." + UnsafeWords(d)
 }
 
-// PointUnsure says to scripts that the newest recovery point was taken and may be from after a damage, because nobody
-// could look for one.
-func PointUnsure(err error) string {
-	return "Whether this wedding has lost rows could not be found out, so the latest recovery point was taken, which " +
+// PointUnsure says to scripts that nobody knows whether the recovery point that is read is from after a damage.
+func PointUnsure(noun, named string, err error) string {
+	if named != "" && named != "latest" {
+		return NotLookedFor + ": the recovery point that was named may be from after a damage." + HintFailed(err)
+	}
+	return "Whether this " + noun + " has lost rows could not be found out, so the latest recovery point was taken, " +
+		"which " +
 		"may be from after a damage." + HintFailed(err)
+}
+
+// lostTables is how many tables a hint names.
+const lostTables = 4
+
+// lostWords say table by table what was there before a damage and is not afterwards, as a sentence that follows others.
+func lostWords(lost []engine.TableLost) string {
+	var parts []string
+	for _, t := range lost[:min(len(lost), lostTables)] {
+		var facts []string
+		if t.Then != t.After || t.Changed == 0 {
+			facts = append(facts, format.Count(t.Then)+" before, "+format.Count(t.After)+" after")
+		}
+		if t.Changed > 0 {
+			facts = append(facts, format.Count(t.Changed)+" changed")
+		}
+		parts = append(parts, format.Title(format.TableOf(t.Table))+": "+strings.Join(facts, ", "))
+	}
+	if rest := len(lost) - len(parts); rest > 0 {
+		parts = append(parts, "and "+format.Plural(int64(rest), "more table", "more tables"))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " " + strings.Join(parts, "; ") + "."
 }
 
 // HintFailed says why there is no hint, in a sentence that follows others. It shows only errors that were written for
@@ -112,7 +186,7 @@ func LookNotices(w console.WeddingLook, page string, clock format.Clock) (out []
 		out = append(out, n)
 	}
 	if w.Unsure != nil {
-		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nobody looked for missing rows",
+		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: NotLookedFor,
 			Text: "This recovery point may be from after a damage: if something is missing, look at an older one." +
 				HintFailed(w.Unsure)})
 	}

@@ -17,13 +17,13 @@ func TestAPointIsCalledSafeWhereItIs(t *testing.T) {
 	for _, d := range []engine.Damage{{Point: "p", From: at, Rows: 9, Gone: 3},
 		{Point: "p", From: at, To: at.Add(time.Hour), Rows: 9, Gone: 3}} {
 		for _, named := range []string{"", "latest"} {
-			if words := draw.PointWhy(&d, named); strings.Contains(words, "safe") ||
+			if words := draw.PointWhy(&d, "wedding", named); strings.Contains(words, "safe") ||
 				!strings.Contains(words, "It is not fully protected, or a test of it failed") {
 				t.Errorf("named %q: %s", named, words)
 			}
 			safe := d
 			safe.Safe = true
-			if words := draw.PointWhy(&safe, named); !strings.Contains(words, "newest safe") ||
+			if words := draw.PointWhy(&safe, "wedding", named); !strings.Contains(words, "newest safe") ||
 				strings.Contains(words, "not fully protected") {
 				t.Errorf("named %q: %s", named, words)
 			}

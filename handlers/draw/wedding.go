@@ -158,7 +158,8 @@ func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, n
 		o.ElsewhereURL = PointURL(newest) + "/restore?" + url.Values{"wedding": {wedding}}.Encode()
 	}
 	o.ExportURL = base + "/export?format=csv"
-	o.ExportNote = "The ZIP is from the newest safe recovery point, as the look is. Its name says of when, in UTC."
+	o.ExportNote = "The ZIP is from the newest safe recovery point, as the look is. Its name says of when, in UTC, and " +
+		"whether it may be from after a damage; a file in it says why."
 	return o
 }
 

@@ -1686,9 +1686,12 @@ type RestoreTiers string
 type RestoreAnswer struct {
 	Operation *Operation `json:"operation,omitempty"`
 
-	// PointWhy When rows of the wedding went missing, and which recovery point was taken, or should be; or that this could not be found out, and why. Absent: nothing is known to be missing
+	// PointWhy When rows of the wedding or the organization went missing, and which recovery point was taken, or should be; or that nobody could look for them, and why. Absent: nothing is known to be missing
 	PointWhy *string  `json:"point_why,omitempty"`
 	Preview  *Preview `json:"preview,omitempty"`
+
+	// SaferPoint The recovery point was named, is taken, and is from after a damage: an older one that has what it has lost. Absent: none is known
+	SaferPoint *SaferPoint `json:"safer_point,omitempty"`
 }
 
 // RestoreResult defines model for RestoreResult.
@@ -1723,6 +1726,17 @@ type Rule struct {
 
 	// Offsite Copies away from here; one is needed
 	Offsite int64 `json:"offsite"`
+}
+
+// SaferPoint defines model for SaferPoint.
+type SaferPoint struct {
+	// Lost What it has and the recovery point that is read has not, table by table
+	Lost      []TableLost `json:"lost"`
+	Point     string      `json:"point"`
+	PointTime time.Time   `json:"point_time"`
+
+	// Safe It is protected, and no test of it failed
+	Safe bool `json:"safe"`
 }
 
 // SavePoint defines model for SavePoint.
@@ -1834,6 +1848,19 @@ type TableChanges struct {
 type TableCoverage struct {
 	Rows  int64  `json:"rows"`
 	Table string `json:"table"`
+}
+
+// TableLost defines model for TableLost.
+type TableLost struct {
+	// After Rows after the damage
+	After int64 `json:"after"`
+
+	// Changed Rows that are in both, and changed
+	Changed *int64 `json:"changed,omitempty"`
+	Table   string `json:"table"`
+
+	// Then Rows at the safer recovery point
+	Then int64 `json:"then"`
 }
 
 // TableProgress defines model for TableProgress.

@@ -18,6 +18,7 @@ import (
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -265,7 +266,7 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 // brokenExport breaks off in the middle, as does the browser that it is for.
 type brokenExport struct{ console.Scopes }
 
-func (brokenExport) Export(_ context.Context, _ engine.ScopeInput, _ string, w io.Writer) error {
+func (brokenExport) Export(_ context.Context, _ engine.ScopeInput, _ scope.ExportAs, w io.Writer) error {
 	_, err := w.Write([]byte("PK"))
 	return err
 }
@@ -279,7 +280,8 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Platforms[0].Scopes = brokenExport{} })
-	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Scope: theWedding("w1"), Point: "latest"}, "csv",
+	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Scope: theWedding("w1"), Point: "latest"},
+		scope.ExportAs{Format: "csv"},
 		gone{}); err == nil {
 		t.Error("the whole wedding was taken out")
 	}

@@ -105,7 +105,7 @@ func TestPermissionsAreSeparate(t *testing.T) {
 			return err
 		}},
 		"export": {keepsake.MayExport, func(a keepsake.Actor) error {
-			return c.ExportScope(ctx, a, rewind("1"), "json", &bytes.Buffer{})
+			return c.ExportScope(ctx, a, rewind("1"), scope.ExportAs{Format: "json"}, &bytes.Buffer{})
 		}},
 		"restore": {keepsake.MayRestore, func(a keepsake.Actor) error {
 			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind("1"), Name: "Couple",
@@ -139,9 +139,13 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 			_, err := c.GetWeddingChanges(ctx, a, id, "latest", engine.Now)
 			return err
 		},
-		"damage": func(a keepsake.Actor, id string) error { _, err := c.FindDamage(ctx, a, id); return err },
+		"damage": func(a keepsake.Actor, id string) error {
+			of, _ := keepsake.WeddingScope(id) // "" is none, and is refused
+			_, err := c.FindDamage(ctx, a, console.ScopedInput{Scope: of})
+			return err
+		},
 		"export": func(a keepsake.Actor, id string) error {
-			return c.ExportScope(ctx, a, rewind(id), "json", &bytes.Buffer{})
+			return c.ExportScope(ctx, a, rewind(id), scope.ExportAs{Format: "json"}, &bytes.Buffer{})
 		},
 		// a confirmation that is wrong: who may not, must not come that far
 		"restore": func(a keepsake.Actor, id string) error {
@@ -173,7 +177,7 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 		in := console.ScopedInput{Scope: what, Point: "latest", Mode: scope.Missing}
 		_, previewed := c.PreviewScope(ctx, ofFirst, in)
 		for name, err := range map[string]error{"preview": previewed,
-			"export": c.ExportScope(ctx, ofFirst, in, "csv", &bytes.Buffer{})} {
+			"export": c.ExportScope(ctx, ofFirst, in, scope.ExportAs{Format: "csv"}, &bytes.Buffer{})} {
 			if err == nil || keepsake.CodeOf(err) != keepsake.CodeForbidden ||
 				!strings.Contains(err.Error(), "concerns the whole platform") {
 				t.Errorf("%s of %+v: %v", name, in, err)

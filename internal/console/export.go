@@ -12,12 +12,12 @@ import (
 // ExportScope writes what a scope held at a recovery point to the writer, as a ZIP with one file for each table, csv
 // or json. Nothing of it is on a disk, and it needs no platform. The export is on record before the first byte
 // leaves. When it breaks off, another entry says so.
-func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string,
+func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, as scope.ExportAs,
 	w io.Writer) error {
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
-	detail := map[string]any{"point": in.Point, "format": format, "wedding": in.Scope.WeddingID()}
+	detail := map[string]any{"point": in.Point, "format": as.Format, "wedding": in.Scope.WeddingID()}
 	p, err := c.platformAt(ctx, actor, in.Point)
 	if err == nil {
 		err = p.finder().mayActOnScope(ctx, actor, keepsake.MayExport, in)
@@ -31,14 +31,14 @@ func (c *Console) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if err := c.recordDone(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail); err != nil {
 		return err
 	}
-	if err := p.Scopes.Export(ctx, in.scope(), format, w); err != nil {
+	if err := p.Scopes.Export(ctx, in.scope(), as, w); err != nil {
 		return c.recordRefused(ctx, actor, audit.ScopeExport, in.Scope.Target(), detail, err)
 	}
 	return nil
 }
 
 // ExportScope does the same as Console.ExportScope without the console database.
-func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, format string,
+func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in ScopedInput, as scope.ExportAs,
 	w io.Writer) error {
 	if in.Mode == "" {
 		in.Mode = scope.Missing
@@ -53,5 +53,5 @@ func (s *Standby) ExportScope(ctx context.Context, actor keepsake.Actor, in Scop
 	if err = s.logRead(ctx, actor, in.Scope.Target(), in.Point, err); err != nil {
 		return err
 	}
-	return s.engine.Export(ctx, in.scope(), format, w)
+	return s.engine.Export(ctx, in.scope(), as, w)
 }

@@ -29,7 +29,7 @@ type Scopes interface {
 	NewRestoreID() string
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	TakeBack(ctx context.Context, restore string, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
-	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
+	Export(ctx context.Context, in engine.ScopeInput, as scope.ExportAs, w io.Writer) error
 	Organizations(context.Context, engine.OrganizationQuery) ([]engine.Organization, error)
 	OrganizationsAt(ctx context.Context, point string, q engine.OrganizationQuery) ([]engine.Organization, time.Time,
 		error)

@@ -163,7 +163,7 @@ func TestNoUseCaseShowsAnotherPlatform(t *testing.T) {
 	cases := useCases(w.c, x)
 	cases["ExportScope"] = func(ctx context.Context, a keepsake.Actor) (any, error) {
 		var out bytes.Buffer // of their own wedding of that key
-		if err := w.c.ExportScope(ctx, a, rewind(x.wedding), "json", &out); err != nil {
+		if err := w.c.ExportScope(ctx, a, rewind(x.wedding), scope.ExportAs{Format: "json"}, &out); err != nil {
 			return nil, err
 		}
 		own, err := unzipped(out.Bytes())
@@ -172,7 +172,9 @@ func TestNoUseCaseShowsAnotherPlatform(t *testing.T) {
 		}
 		at := rewind(x.wedding)
 		at.Point = x.point
-		theirs, err := exported(func(out io.Writer) error { return w.c.ExportScope(ctx, a, at, "json", out) })
+		theirs, err := exported(func(out io.Writer) error {
+			return w.c.ExportScope(ctx, a, at, scope.ExportAs{Format: "json"}, out)
+		})
 		return []any{own, theirs}, err
 	}
 	seen := map[string]bool{} // by whom it is: the words are there to be seen

@@ -24,7 +24,7 @@ type StandbyEngine interface {
 	PreviewScope(ctx context.Context, in engine.ScopeInput) (*scope.Preview, error)
 	FindDamage(ctx context.Context, in engine.ScopeInput, points []string) (engine.Damage, bool, error)
 	WeddingChanges(ctx context.Context, in engine.ScopeInput, to string) (engine.WeddingChanges, error)
-	Export(ctx context.Context, in engine.ScopeInput, format string, w io.Writer) error
+	Export(ctx context.Context, in engine.ScopeInput, as scope.ExportAs, w io.Writer) error
 }
 
 var _ StandbyEngine = (*engine.Engine)(nil)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -48,7 +49,9 @@ func standbyCases(s *console.Standby, x theirs) map[string]useCase {
 		"FindContacts": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return s.FindContacts(ctx, a, x.wedding, "")
 		},
-		"FindDamage": func(ctx context.Context, a keepsake.Actor) (any, error) { return s.FindDamage(ctx, a, x.wedding) },
+		"FindDamage": func(ctx context.Context, a keepsake.Actor) (any, error) {
+			return s.FindDamage(ctx, a, console.ScopedInput{Scope: theWedding(x.wedding)})
+		},
 		"LookAtWedding": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return s.LookAtWedding(ctx, a, x.wedding, x.point)
 		},
@@ -56,7 +59,9 @@ func standbyCases(s *console.Standby, x theirs) map[string]useCase {
 			return s.GetWeddingChanges(ctx, a, x.wedding, x.point, engine.Now)
 		},
 		"ExportScope": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return exported(func(out io.Writer) error { return s.ExportScope(ctx, a, rewind(x.wedding), "json", out) })
+			return exported(func(out io.Writer) error {
+				return s.ExportScope(ctx, a, rewind(x.wedding), scope.ExportAs{Format: "json"}, out)
+			})
 		},
 	}
 }

@@ -93,11 +93,11 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		},
 		"ExplainScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.ExplainScope(ctx, a, false) },
 		"ExportScope": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return exported(func(out io.Writer) error { return c.ExportScope(ctx, a, in, "json", out) })
+			return exported(func(out io.Writer) error { return c.ExportScope(ctx, a, in, scope.ExportAs{Format: "json"}, out) })
 		},
 		"FindDamage": func(ctx context.Context, a keepsake.Actor) (any,
 			error) {
-			return c.FindDamage(ctx, a, x.wedding)
+			return c.FindDamage(ctx, a, console.ScopedInput{Scope: theWedding(x.wedding)})
 		},
 		"GetPoint": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetPoint(ctx, a, x.point) },
 		"GetScopedRestore": func(ctx context.Context, a keepsake.Actor) (any,

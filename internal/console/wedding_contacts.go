@@ -35,7 +35,9 @@ func (c *Console) FindContacts(
 		error) {
 		return c.GetWeddingAt(ctx, actor, wedding, point)
 	},
-		func(ctx context.Context) (*engine.Damage, error) { return c.FindDamage(ctx, actor, wedding) },
+		func(ctx context.Context) (*engine.Damage, error) {
+			return c.FindDamage(ctx, actor, weddingDamage(wedding))
+		},
 		func(ctx context.Context) ([]Point, error) { return c.pointsOf(ctx, p, actor, wedding) })
 }
 
@@ -47,7 +49,9 @@ func (s *Standby) FindContacts(
 		error) {
 		return s.GetWeddingAt(ctx, actor, wedding, point)
 	},
-		func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) }, s.whole)
+		func(ctx context.Context) (*engine.Damage, error) {
+			return s.FindDamage(ctx, actor, weddingDamage(wedding))
+		}, s.whole)
 }
 
 func findContacts(ctx context.Context, point string, read func(point string) (engine.WeddingAt, error),
@@ -61,7 +65,7 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 	if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		return WeddingContacts{}, err
 	}
-	looking, cancel := context.WithTimeout(ctx, lookTime)
+	looking, cancel := context.WithTimeout(ctx, LookTime)
 	defer cancel()
 	var candidates []string
 	if d, failed := damage(looking); failed == nil && d != nil {

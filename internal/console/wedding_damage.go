@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -16,33 +17,71 @@ import (
 // fewer; the others serve for one that the newest do not hold.
 const damagePoints = 12
 
-// FindDamage returns the newest damage of a wedding, or nil when it finds none. Its Point is the newest safe recovery
-// point before the damage. Where none is safe, it is the newest one before it.
-func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (_ *engine.Damage, err error) {
-	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
-	p, err := c.platformOf(actor)
+// LookTime bounds what is only said beside a wedding or a restore: where damage lies, and what the platform holds now.
+const LookTime = 15 * time.Second
+
+// FindDamage returns the newest damage of a wedding or an organization, or nil when it finds none. Its Point is the
+// newest safe recovery point before the damage. Where none is safe, it is the newest one before it. Where in names a
+// recovery point by id, only what that has lost counts, whatever became of it since. FindDamage ends within LookTime.
+func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, in ScopedInput) (_ *engine.Damage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, LookTime)
+	defer cancel()
+	defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, in.Scope.Target(), err) }()
+	p, err := c.platformAt(ctx, actor, in.Point)
 	if err != nil {
 		return nil, err
 	}
-	return c.findDamage(ctx, p, actor, wedding)
+	return c.findDamageOn(ctx, p, actor, in)
 }
 
-func (c *Console) findDamage(ctx context.Context, p *platform, actor keepsake.Actor, wedding string) (*engine.Damage,
-	error) {
-	in, err := p.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, "latest", scope.Rewind)
+// findDamageOn does it on one platform.
+func (c *Console) findDamageOn(
+	ctx context.Context, p *platform, actor keepsake.Actor, in ScopedInput,
+) (*engine.Damage, error) {
+	in.Mode = scope.Missing // whatever comes back, the question is the same
+	err := p.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
+	if err == nil {
+		err = checkScoped(in)
+	}
 	if err != nil {
 		return nil, err
 	}
-	points, err := c.pointsOf(ctx, p, actor, wedding)
+	points, err := c.pointsOf(ctx, p, actor, in.Scope.WeddingID())
 	if err != nil {
 		return nil, err
 	}
+	return findDamage(ctx, p.Scopes, p.watch, in, points)
+}
+
+// weddingDamage asks for the newest damage of a wedding. An id that no wedding can have is an empty scope, which the
+// check refuses.
+func weddingDamage(id string) ScopedInput {
+	s, _ := keepsake.WeddingScope(id)
+	return ScopedInput{Scope: s}
+}
+
+// damageLooker is who compares recovery points with each other and with the platform.
+type damageLooker interface {
+	FindDamage(ctx context.Context, in engine.ScopeInput, points []string) (engine.Damage, bool, error)
+}
+
+// findDamage looks for damage in the newest of the points, and in the platform after them; where one is named, in that
+// one and those before it.
+func findDamage(ctx context.Context, looker damageLooker, watch *platformWatch, in ScopedInput, points []Point) (
+	*engine.Damage, error) {
+	of := engine.ScopeInput{Scope: in.Scope}
 	ids := make([]string, 0, damagePoints)
-	for _, point := range points[:min(len(points), damagePoints)] {
-		ids = append(ids, point.ID)
+	if in.Point == "" || in.Point == "latest" {
+		of.PointsOnly = !watch.ask(ctx).Writable()
+	} else {
+		of.PointsOnly = true
+		ids = append(ids, in.Point)
+		points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.ID >= in.Point }) // by time
 	}
-	d, found, err := p.Scopes.FindDamage(ctx,
-		engine.ScopeInput{Scope: in.Scope, PointsOnly: !p.watch.ask(ctx).Writable()}, ids)
+	for _, p := range points[:min(len(points), damagePoints-len(ids))] {
+		ids = append(ids, p.ID)
+	}
+	d, found, err := looker.FindDamage(ctx, of, ids)
 	if err != nil || !found {
 		return nil, err
 	}

@@ -1,17 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"context"
-	"time"
 
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
-
-// lookTime bounds what is only said beside a wedding as it was: where its damage lies, and what the platform holds now.
-const lookTime = 15 * time.Second
 
 // WeddingLook holds a wedding as it was, beside the platform's state now.
 type WeddingLook struct {
@@ -35,7 +32,7 @@ func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 	return look(ctx, p.watch, wedding, point,
 		func(ctx context.Context) (_ *engine.Damage, err error) {
 			defer func() { err = c.recordRefusedLook(ctx, actor, audit.WeddingRead, wedding, err) }()
-			return c.findDamage(ctx, p, actor, wedding)
+			return c.findDamageOn(ctx, p, actor, weddingDamage(wedding))
 		},
 		func(point string) (engine.WeddingAt, error) { return c.GetWeddingAt(ctx, actor, wedding, point) },
 		p.Scopes.PreviewScope)
@@ -44,39 +41,37 @@ func (c *Console) LookAtWedding(ctx context.Context, actor keepsake.Actor, weddi
 // LookAtWedding does the same as Console.LookAtWedding from the providers alone.
 func (s *Standby) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (WeddingLook, error) {
 	return look(ctx, s.watch, wedding, point,
-		func(ctx context.Context) (*engine.Damage, error) { return s.FindDamage(ctx, actor, wedding) },
+		func(ctx context.Context) (*engine.Damage, error) {
+			return s.FindDamage(ctx, actor, weddingDamage(wedding))
+		},
 		func(point string) (engine.WeddingAt, error) { return s.GetWeddingAt(ctx, actor, wedding, point) },
 		s.engine.PreviewScope)
 }
 
 // FindDamage does the same as Console.FindDamage from the providers alone.
-func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, wedding string) (*engine.Damage, error) {
-	in, err := s.finder().weddingAt(ctx, actor, keepsake.MayRead, wedding, "latest", scope.Rewind)
-	if err = s.logRead(ctx, actor, wedding, in.Point, err); err != nil {
+func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, in ScopedInput) (*engine.Damage, error) {
+	ctx, cancel := context.WithTimeout(ctx, LookTime)
+	defer cancel()
+	in.Point, in.Mode = cmp.Or(in.Point, "latest"), scope.Missing
+	err := s.finder().mayActOnScope(ctx, actor, keepsake.MayRead, in)
+	if err == nil {
+		err = checkScoped(in)
+	}
+	if err = s.logRead(ctx, actor, in.Scope.Target(), in.Point, err); err != nil {
 		return nil, err
 	}
 	points, err := s.whole(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, 0, damagePoints)
-	for _, p := range points[:min(len(points), damagePoints)] {
-		ids = append(ids, p.ID)
-	}
-	d, found, err := s.engine.FindDamage(ctx,
-		engine.ScopeInput{Scope: in.Scope, PointsOnly: !s.watch.ask(ctx).Writable()}, ids)
-	if err != nil || !found {
-		return nil, err
-	}
-	ChooseSafePoint(&d, points)
-	return &d, nil
+	return findDamage(ctx, s.engine, s.watch, in, points)
 }
 
 func look(ctx context.Context, watch *platformWatch, wedding, point string,
 	damage func(context.Context) (*engine.Damage, error),
 	read func(point string) (engine.WeddingAt, error), preview func(context.Context, engine.ScopeInput) (*scope.Preview,
 		error)) (WeddingLook, error) {
-	looking, cancel := context.WithTimeout(ctx, lookTime)
+	looking, cancel := context.WithTimeout(ctx, LookTime)
 	defer cancel()
 	l := WeddingLook{Platform: watch.ask(ctx)}
 	l.Damage, l.Unsure = damage(looking)

@@ -136,8 +136,8 @@ func TestRestoreOfTablesWithOddNames(t *testing.T) {
 func exportOfOdd(t *testing.T, rt *rapid.T, e *engine.Engine, tables []oddTable) {
 	t.Helper()
 	var out bytes.Buffer
-	in := engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"}
-	if err := e.Export(t.Context(), in, "csv", &out); err != nil {
+	if err := e.Export(t.Context(), engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"},
+		scope.ExportAs{Format: "csv"}, &out); err != nil {
 		rt.Fatal(err)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))

@@ -84,7 +84,7 @@ func TestValuesReadAsPostgreSQLPrintsThem(t *testing.T) {
 	}
 	for _, format := range []string{"csv", "json"} {
 		var b bytes.Buffer
-		if err := scope.Export(&b, w.Tables, format); err != nil {
+		if err := scope.Export(&b, w.Tables, scope.ExportAs{Format: format}); err != nil {
 			t.Fatal(err)
 		}
 		z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
@@ -103,7 +103,8 @@ func TestValuesReadAsPostgreSQLPrintsThem(t *testing.T) {
 			}
 		}
 	}
-	if err := scope.Export(io.Discard, w.Tables, "exe"); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+	err = scope.Export(io.Discard, w.Tables, scope.ExportAs{Format: "exe"})
+	if keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("an unknown format: %v", err)
 	}
 }

@@ -127,8 +127,8 @@ func TestRowsWithoutTheirTierAreRefused(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	in := engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"}
-	if err := e.Export(t.Context(), in, "csv", &out); err != nil {
+	if err := e.Export(t.Context(), engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest"},
+		scope.ExportAs{Format: "csv"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))

@@ -58,6 +58,7 @@ type (
 	ScopeApply     = scoped.ScopeApply
 	ScopeResult    = scoped.ScopeResult
 	Damage         = scoped.Damage
+	TableLost      = scoped.TableLost
 	WeddingAt      = scoped.WeddingAt
 	WeddingChanges = scoped.WeddingChanges
 )

@@ -104,9 +104,10 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApp
 	return e.scopes.TakeBack(ctx, restore, a, reporter)
 }
 
-// FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform,
-// then between each point and the one before it. points are ids, newest first. Where the newest ones do not hold the
-// wedding at all, all of it vanished after the newest one that does. found is false when there is no damage.
+// FindDamage looks for the newest damage of a wedding or an organization: first between the newest of the points and
+// the live platform, then between each point and the one before it. points are ids, newest first;
+// where the newest do not hold the wedding at all, all of it vanished after the first that does.
+// found is false when there is none.
 func (e *Engine) FindDamage(ctx context.Context, in scoped.ScopeInput, points []string) (d scoped.Damage, found bool,
 	err error) {
 	return e.scopes.FindDamage(ctx, in, points)
@@ -117,10 +118,10 @@ func (e *Engine) WeddingAt(ctx context.Context, in scoped.ScopeInput) (scoped.We
 	return e.scopes.WeddingAt(ctx, in)
 }
 
-// Export writes a scope as it was at a recovery point, as a ZIP with one file for each table, csv or json. It streams
-// the ZIP and needs no platform.
-func (e *Engine) Export(ctx context.Context, in scoped.ScopeInput, format string, w io.Writer) error {
-	return e.scopes.Export(ctx, in, format, w)
+// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json,
+// streamed.
+func (e *Engine) Export(ctx context.Context, in scoped.ScopeInput, as scope.ExportAs, w io.Writer) error {
+	return e.scopes.Export(ctx, in, as, w)
 }
 
 // WeddingChanges compares a wedding at in.Point with itself at another recovery point, or in the

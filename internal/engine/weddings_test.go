@@ -359,6 +359,42 @@ func TestDamageIsFound(t *testing.T) {
 	}
 }
 
+// TestWhatCameBackIsNoDamage: rows that vanished and are back in the newest recovery point are not missed. The point
+// without them still lacks them, for who names it, and so does it for the organization.
+func TestWhatCameBackIsNoDamage(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url,
+		"create table organizations (id int primary key)",
+		"create table weddings (id int primary key, couple text, wedding_date date, "+
+			"organization_id int references organizations)",
+		"create table guests (id int primary key, wedding_id int references weddings, name text)",
+		"insert into organizations values (1)",
+		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
+		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 200) i",
+		"create table kept as select * from guests")
+	e := engineWith(t, url, providers(t), repository.NewKeyFile())
+	var points []string // newest first
+	for _, change := range []string{"delete from guests where wedding_id = 1 and id % 4 = 0",
+		"insert into guests select * from kept k where not exists (select from guests g where g.id = k.id)", "select 1"} {
+		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point}, points...)
+		run(t, url, change)
+	}
+	whole, lacking := points[2], points[1]
+	for _, in := range []engine.ScopeInput{{Scope: ofWedding("1")},
+		{Scope: keepsake.MustScope(keepsake.OrganizationScope("1"))}} {
+		if d, found, err := e.FindDamage(t.Context(), in, points); found || err != nil {
+			t.Errorf("%+v came back: %+v, %v", in, d, err)
+		}
+		in.PointsOnly = true
+		d, found, err := e.FindDamage(t.Context(), in, []string{lacking, whole})
+		if err != nil || !found || d.Point != whole || d.Gone != 50 || len(d.Lost) != 1 ||
+			d.Lost[0].Then-d.Lost[0].After != 50 {
+			t.Errorf("%+v of the point without them: %+v, %v, %v", in, d, found, err)
+		}
+	}
+}
+
 // TestSmallDamageIsFound: a few rows that were all that a table held of a wedding, and then the wedding itself, are
 // missed although backups ran after they were deleted.
 func TestSmallDamageIsFound(t *testing.T) {

@@ -39,7 +39,7 @@ type Unasked struct {
 
 // ListPoints does the same as Points, and also returns which providers could not be asked.
 func (s *Set) ListPoints(ctx context.Context, provider string) (PointList, error) {
-	return s.newest(ctx, provider, 0)
+	return s.newest(ctx, provider, "", 0)
 }
 
 // NewestPoint returns the id of the newest recovery point that any provider lists, or "" when there is none. It opens
@@ -58,11 +58,17 @@ func (s *Set) NewestPoint(ctx context.Context) (string, error) {
 
 // NewestPoints returns the newest recovery points of all providers together. most bounds how many.
 func (s *Set) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
-	list, err := s.newest(ctx, "", most)
+	return s.NewestPointsTo(ctx, "", most)
+}
+
+// NewestPointsTo lists the newest recovery points from one on, at most that many; without one, the newest of all.
+func (s *Set) NewestPointsTo(ctx context.Context, id string, most int) ([]report.Point, error) {
+	list, err := s.newest(ctx, "", id, most)
 	return list.Points, err
 }
 
-func (s *Set) newest(ctx context.Context, provider string, most int) (PointList, error) {
+// newest lists the newest recovery points, from the id to on where there is one; most 0 is all of them.
+func (s *Set) newest(ctx context.Context, provider, to string, most int) (PointList, error) {
 	r, from, err := s.OpenFor(ctx, provider)
 	if err != nil {
 		return PointList{}, err
@@ -73,6 +79,9 @@ func (s *Set) newest(ctx context.Context, provider string, most int) (PointList,
 	}
 	unasked := r.Unasked(l)
 	ids := l.NewestFirst()
+	if to != "" { // an id begins with its time
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id > to })
+	}
 	if most > 0 {
 		ids = ids[:min(most, len(ids))]
 	}

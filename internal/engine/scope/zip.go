@@ -18,7 +18,29 @@ import (
 // field. JSON tells them apart.
 var Formats = []string{"csv", "json"}
 
-// CheckFormat returns an error for a format that Export does not know.
+// ExportAs is what an export is written as.
+type ExportAs struct {
+	Format string // of Formats
+	Note   string // what to know before its files are used: the first file of the ZIP says it; empty: nothing
+}
+
+// noteFile is the file of an export that says what to know first.
+const noteFile = "READ ME FIRST.txt"
+
+// begin opens an export's archive.
+func (as ExportAs) begin(w io.Writer) (*zip.Writer, export.Names, error) {
+	archive, names := zip.NewWriter(w), export.Names{}
+	if as.Note == "" {
+		return archive, names, nil
+	}
+	f, err := archive.Create(noteFile)
+	if err == nil {
+		_, err = io.WriteString(f, as.Note+"\n")
+	}
+	return archive, names, err
+}
+
+// CheckFormat refuses a format that Export does not know.
 func CheckFormat(format string) error {
 	if !slices.Contains(Formats, format) {
 		return keepsake.Errorf(keepsake.CodeInvalid, "There is no format %q: use csv or json.", format)
@@ -26,14 +48,17 @@ func CheckFormat(format string) error {
 	return nil
 }
 
-// Export writes a ZIP with one file for each table that has rows. It writes nothing to a disk.
-func Export(w io.Writer, tables []TableRows, format string) error {
-	archive, names := zip.NewWriter(w), export.Names{}
+// Export writes a ZIP with one file for each table that has rows, and nothing to disk.
+func Export(w io.Writer, tables []TableRows, as ExportAs) error {
+	archive, names, err := as.begin(w)
+	if err != nil {
+		return err
+	}
 	for _, t := range tables {
 		if len(t.Rows) == 0 {
 			continue
 		}
-		f, err := newRowFile(archive, &names, t.Table, t.Belongs, t.Columns, format)
+		f, err := newRowFile(archive, &names, t.Table, t.Belongs, t.Columns, as.Format)
 		if err != nil {
 			return err
 		}
@@ -49,16 +74,19 @@ func Export(w io.Writer, tables []TableRows, format string) error {
 	return archive.Close()
 }
 
-// ExportWide writes such a ZIP of whole tables, chunk by chunk, so that memory does not grow with them.
-func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, format string) error {
-	archive, names := zip.NewWriter(w), export.Names{}
+// ExportWide writes the same of whole tables, chunk by chunk: memory does not grow with them.
+func ExportWide(ctx context.Context, w io.Writer, p *Plan, src Chunks, as ExportAs) error {
+	archive, names, err := as.begin(w)
+	if err != nil {
+		return err
+	}
 	r := NewReader()
 	for _, t := range p.Of(Owned) {
 		var f rowFile
 		for _, part := range t.parts {
 			err := eachGroup(ctx, part, src, func(plain []byte) (err error) {
 				if f == nil {
-					if f, err = newRowFile(archive, &names, t.Name, t.Belongs, t.Columns, format); err != nil {
+					if f, err = newRowFile(archive, &names, t.Name, t.Belongs, t.Columns, as.Format); err != nil {
 						return err
 					}
 				}

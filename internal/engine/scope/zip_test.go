@@ -28,7 +28,7 @@ func TestAnExportTrustsNoName(t *testing.T) {
 		Rows: [][]*string{{&value, &amount}}})
 	for _, format := range Formats {
 		var b bytes.Buffer
-		if err := Export(&b, tables, format); err != nil {
+		if err := Export(&b, tables, ExportAs{Format: format}); err != nil {
 			t.Fatal(err)
 		}
 		archive, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))

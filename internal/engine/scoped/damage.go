@@ -1,6 +1,7 @@
 package scoped
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -19,24 +20,38 @@ type Damage struct {
 	Gone       int64     // of those, not there afterwards
 	Changed    int64
 	PointsRead int
-	// Safe says that Point is protected and that no test of it failed. The rows alone do not tell that, so a caller that
-	// knows the point's copies and tests sets it.
+	Lost       []TableLost // what Point has more than the newest of the points looked at, or than the platform (To zero)
+	// Safe: Point is protected, and no test of it failed. Whoever knows its copies and tests sets it; the rows alone do
+	// not tell.
 	Safe bool
 }
 
-// damageReads bounds how many recovery points that hold the wedding are read for its damage.
-const damageReads = 6
+// TableLost is what a recovery point has more of one table, or has otherwise.
+type TableLost struct {
+	Table   string `json:"table"`
+	Then    int64  `json:"then" doc:"Rows at the safer recovery point"`
+	After   int64  `json:"after" doc:"Rows after the damage"`
+	Changed int64  `json:"changed,omitempty" doc:"Rows that are in both, and changed"`
+}
 
-// FindDamage looks for the newest damage of a wedding: first between the newest of the points and the live platform,
-// then between each point and the one before it. points are ids, newest first. Where the newest ones do not hold the
-// wedding at all, all of it vanished after the newest one that does. Where the platform does not answer, FindDamage
-// compares the points alone. found is false when there is no damage. FindDamage reads one scope for every point that
-// it looks at, and at most damageReads points that hold the wedding.
+// damageReads bounds how many recovery points that hold the wedding are read for its damage; an organization is many
+// weddings, and three of its points are in memory together.
+const damageReads, damageReadsOfOrganization = 6, 3
+
+// FindDamage looks for the newest damage of a wedding or an organization: first between the newest of the points and
+// the live platform, then between each point and the one before it. points are ids, newest first; where the newest do
+// not hold the wedding at all, all of it vanished after the first that does. found is false when there is none; what
+// the newest of the points has again is none. Where the platform does not answer, only the points are compared. It
+// reads one scope for every point it looks at, and at most damageReads that hold the wedding.
 func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
-	var after *ScopeAt
+	most := damageReads
+	if in.Scope.OrganizationID() != "" {
+		most = damageReadsOfOrganization
+	}
+	var newest, after *ScopeAt
 	var without time.Time // of the oldest point read so far that does not hold the wedding
-	for i, read := 0, 0; i < len(points) && read < damageReads; i++ {
+	for i, read := 0, 0; i < len(points) && read < most; i++ {
 		in.Point = points[i]
 		at, err := by.ReadScope(ctx, in)
 		if err != nil {
@@ -73,9 +88,19 @@ func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []stri
 			d.Rows += at.in.Rows.Count(t.Name)
 		}
 		if damaging(d.Rows, losses) {
-			return d, true, nil
+			if newest != nil && newest != after { // it may have come back since
+				if losses, err = at.lostBefore(newest); err != nil {
+					return d, false, err
+				}
+			}
+			if d.Lost = lostOf(losses); damaging(d.Rows, losses) {
+				return d, true, nil
+			}
 		}
 		after = at
+		if newest == nil {
+			newest = at
+		}
 	}
 	return Damage{}, false, nil
 }
@@ -98,7 +123,7 @@ func (by *Restorer) pointTime(ctx context.Context, id string) (time.Time, bool) 
 func allLost(at *ScopeAt) (losses []tableLoss) {
 	for _, t := range at.in.Plan.Of(scope.Owned) {
 		n := at.in.Rows.Count(t.Name)
-		losses = append(losses, tableLoss{rows: n, gone: n})
+		losses = append(losses, tableLoss{table: t.Name, rows: n, gone: n})
 	}
 	return losses
 }
@@ -137,8 +162,20 @@ func lossesOf(changes []scope.TableChanges) (losses []tableLoss) {
 	for _, t := range changes {
 		if t.Belongs == scope.Owned {
 			added, changed, gone, _ := t.Counts()
-			losses = append(losses, tableLoss{rows: t.Unchanged + changed + gone, gone: gone, changed: changed, added: added})
+			losses = append(losses, tableLoss{table: t.Table, rows: t.Unchanged + changed + gone, gone: gone, changed: changed,
+				added: added})
 		}
 	}
 	return losses
+}
+
+// lostOf are the tables that lost or changed rows, those that lost most first.
+func lostOf(losses []tableLoss) (lost []TableLost) {
+	for _, t := range losses {
+		if t.gone+t.changed > 0 {
+			lost = append(lost, TableLost{Table: t.table, Then: t.rows, After: t.rows - t.gone + t.added, Changed: t.changed})
+		}
+	}
+	slices.SortStableFunc(lost, func(a, b TableLost) int { return cmp.Compare(b.Then-b.After, a.Then-a.After) })
+	return lost
 }

@@ -2,6 +2,7 @@ package scoped
 
 // tableLoss is what became of a wedding's rows in one table between two moments.
 type tableLoss struct {
+	table         string
 	rows          int64 // at the first
 	gone, changed int64 // of those
 	added         int64 // at the second only

@@ -52,10 +52,10 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 	return out, nil
 }
 
-// Export writes a scope as it was at a recovery point, as a ZIP with one file for each table, csv or json. It streams
-// the ZIP and needs no platform. It writes nothing before it could read the first chunk.
-func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w io.Writer) error {
-	if err := scope.CheckFormat(format); err != nil {
+// Export writes a scope as it was at a recovery point: a ZIP with one file a table, csv or json, streamed. It needs no
+// platform, and nothing is written before the first chunk could be read.
+func (by *Restorer) Export(ctx context.Context, in ScopeInput, as scope.ExportAs, w io.Writer) error {
+	if err := scope.CheckFormat(as.Format); err != nil {
 		return err
 	}
 	s, err := by.ReadScope(ctx, in)
@@ -63,13 +63,13 @@ func (by *Restorer) Export(ctx context.Context, in ScopeInput, format string, w 
 		return err
 	}
 	if in.Scope.Wide() {
-		return scope.ExportWide(ctx, w, s.in.Plan, s.chunks, format)
+		return scope.ExportWide(ctx, w, s.in.Plan, s.chunks, as)
 	}
 	tables, err := scope.Texts(s.in.Plan, s.in.Rows)
 	if err != nil {
 		return err
 	}
-	return scope.Export(w, tables, format)
+	return scope.Export(w, tables, as)
 }
 
 // Now names the live platform in the place of a recovery point.
