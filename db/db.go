@@ -146,10 +146,13 @@ func explain(err error) error {
 			unreachable = true
 		case "55": // an object that is not in the state for it, or not free
 			if pg.Code == pgerrcode.LockNotAvailable {
-				return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
+				return &keepsake.Error{
+					Code: keepsake.CodeUnavailable,
+					Err:  err,
 					Message: "Something else holds what this needs of Keepsake's own database, so nothing was done. Your backups " +
 						"are not affected, and the command line restores without it. " +
-						"Try again in a moment; if it stays so, end the session that holds the lock there (pg_locks, pg_stat_activity)."}
+						"Try again in a moment; if it stays so, end the session that holds the lock there (pg_locks, pg_stat_activity).",
+				}
 			}
 		default:
 			unreachable = false
@@ -158,9 +161,12 @@ func explain(err error) error {
 	if !unreachable {
 		return err
 	}
-	return &keepsake.Error{Code: keepsake.CodeUnavailable, Err: err,
+	return &keepsake.Error{
+		Code: keepsake.CodeUnavailable,
+		Err:  err,
 		Message: "Keepsake's own database does not answer. Your backups are not affected, and the command line restores " +
-			"without it. Check that its server runs, then try again."}
+			"without it. Check that its server runs, then try again.",
+	}
 }
 
 func config(url keepsake.Secret) (*pgxpool.Config, error) {

@@ -24,8 +24,13 @@ var (
 	system     = keepsake.System("test")
 	superAdmin = keepsake.Actor{ID: "a", Name: "a@example.org", Role: keepsake.RoleSuperAdmin}
 	quiet      = slog.New(slog.DiscardHandler)
-	bound      = keepsake.Actor{ID: "b", Name: "b@example.org", Role: keepsake.RoleSuperAdmin,
-		Platform: keepsake.DefaultPlatform, Organization: "org-1"}
+	bound      = keepsake.Actor{
+		ID:           "b",
+		Name:         "b@example.org",
+		Role:         keepsake.RoleSuperAdmin,
+		Platform:     keepsake.DefaultPlatform,
+		Organization: "org-1",
+	}
 )
 
 func TestMigrateIsIdempotentAndSafeTogether(t *testing.T) {
@@ -69,9 +74,17 @@ func TestRowsByActor(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Tables(t))
 	insert := func(actor keepsake.Actor, id, organization string) error {
 		return d.InTx(t.Context(), actor, func(tx db.Tx) error {
-			p := sqlcgen.InsertOperationParams{ID: id, Platform: keepsake.DefaultPlatform, Kind: "verify", State: "queued",
-				Labels: []byte("{}"), Weddings: []byte("[]"), Slots: []string{},
-				RequestedBy: "x", RequestedName: "x"}
+			p := sqlcgen.InsertOperationParams{
+				ID:            id,
+				Platform:      keepsake.DefaultPlatform,
+				Kind:          "verify",
+				State:         "queued",
+				Labels:        []byte("{}"),
+				Weddings:      []byte("[]"),
+				Slots:         []string{},
+				RequestedBy:   "x",
+				RequestedName: "x",
+			}
 			if organization != "" {
 				p.Organization = &organization
 			}

@@ -72,8 +72,8 @@ var queryArguments = map[string][]map[string]string{
 		filters(operationFilters, "kind", "'backup'", "backup_type", "'critical'"),
 		filters(operationFilters, "since", "now() - interval '9 days'", "until", "now() - interval '3 days'", "first_id",
 			"'018f0000-0000-7000-8000-000000000001'", "last_id", "'01ff0000-0000-7000-8000-000000000001'"),
-		filters(operationFilters, "about_some", "true", "wedding", "'16'", "bound_to", "'org-20'", "platform",
-			"'main'"),
+		filters(operationFilters, "about_some", "true", "wedding",
+			"'16'", "bound_to", "'org-20'", "platform", "'main'"),
 		filters(operationFilters, "covers", "'2026-12-05'"),
 		filters(operationFilters, "covers_tier", "'critical'", "covers_vendors", "true"),
 		filters(operationFilters, "milestone", "'final_payment'"),
@@ -333,8 +333,8 @@ type planNode struct {
 func (n planNode) judge(sizes map[string]float64) (problems []string) {
 	if n.Table != "" && n.Type != "ModifyTable" && smallTables[n.Table] == "" && sizes[n.Table] != fewOfMany {
 		if sizes[n.Table] < large {
-			problems = append(problems, fmt.Sprintf("table %s has %.0f rows here, so its plan proves nothing", n.Table,
-				sizes[n.Table]))
+			problems = append(problems, fmt.Sprintf("table %s has %.0f rows here, so its plan proves nothing",
+				n.Table, sizes[n.Table]))
 		}
 		if n.Type == "Seq Scan" {
 			problems = append(problems, "every row of "+n.Table+" is read: "+n.Filter)

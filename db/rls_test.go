@@ -27,8 +27,13 @@ var (
 )
 
 func bindTo(id, platform, organization string) keepsake.Actor {
-	return keepsake.Actor{ID: id, Name: id + "@example.org", Role: keepsake.RoleSuperAdmin, Platform: platform,
-		Organization: organization}
+	return keepsake.Actor{
+		ID:           id,
+		Name:         id + "@example.org",
+		Role:         keepsake.RoleSuperAdmin,
+		Platform:     platform,
+		Organization: organization,
+	}
 }
 
 // TestEveryTableHidesItsRows reads the list of tables from the catalog and tries each of them, as everybody: a table
@@ -63,8 +68,12 @@ func TestATableWithoutAPolicyIsFound(t *testing.T) {
 	const row = "insert into guestbook values ({n}, {org}, {platform})"
 	const bound = `alter table guestbook enable row level security, force row level security; create policy p
 		on guestbook using (keepsake_sees(platform, organization))`
-	known := append(slices.Clone(tableRules), tableRule{name: "guestbook", sight: ofOrganization, touch: "id = id + 1000",
-		row: row})
+	known := append(slices.Clone(tableRules), tableRule{
+		name:  "guestbook",
+		sight: ofOrganization,
+		touch: "id = id + 1000",
+		row:   row,
+	})
 	for name, c := range map[string]struct {
 		rules []tableRule
 		sql   string
@@ -128,8 +137,12 @@ func TestAnyNameIsAnActor(t *testing.T) {
 	for _, name := range []string{"", "o'rg", `\', true); drop table accounts; --`, "Zoë & <Łukasz> 💍", "$1 {} %s",
 		strings.Repeat("x", 5000)} {
 		var role, platform, organization, id string
-		err := d.InTx(t.Context(), keepsake.Actor{ID: name, Role: keepsake.Role(name), Platform: name,
-			Organization: name},
+		err := d.InTx(t.Context(), keepsake.Actor{
+			ID:           name,
+			Role:         keepsake.Role(name),
+			Platform:     name,
+			Organization: name,
+		},
 			func(tx db.Tx) error {
 				return tx.PG.QueryRow(t.Context(), "select current_setting('keepsake.role'), "+
 					"current_setting('keepsake.platform'), current_setting('keepsake.organization'), "+
@@ -215,8 +228,13 @@ func TestTheServersRoleCanStopTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := db.ProvisionInput{Database: own.Database, Owner: as.User, OwnerPassword: keepsake.Secret(as.Password),
-		Server: own.User, Password: keepsake.Secret(own.Password)}
+	again := db.ProvisionInput{
+		Database:      own.Database,
+		Owner:         as.User,
+		OwnerPassword: keepsake.Secret(as.Password),
+		Server:        own.User,
+		Password:      keepsake.Secret(own.Password),
+	}
 	if _, _, err := db.Provision(t.Context(), keepsake.Secret(testenv.DB(t)), again); err != nil {
 		t.Fatal(err)
 	}

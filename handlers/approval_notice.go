@@ -20,6 +20,9 @@ func approvalNotice(c echo.Context, con approvalForeteller, in console.ScopedInp
 	if err != nil || why == "" {
 		return nil, err
 	}
-	return []ui.Notice{{Tone: ui.ToneWarn, Title: "Another super admin must approve this",
-		Text: "When you confirm, it waits for them and nothing is changed yet, because " + why + "."}}, nil
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: "Another super admin must approve this",
+		Text:  "When you confirm, it waits for them and nothing is changed yet, because " + why + ".",
+	}}, nil
 }

@@ -32,8 +32,11 @@ func ExportAudit(pages Pages, con auditExporter) echo.HandlerFunc {
 		if err := audit.CheckFormat(kind); err != nil {
 			return err
 		}
-		out := &download{c: c, name: "audit." + kind,
-			kind: map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[kind]}
+		out := &download{
+			c:    c,
+			name: "audit." + kind,
+			kind: map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[kind],
+		}
 		err = con.ExportAudit(c.Request().Context(), actor(c), f, kind, out)
 		if err != nil && out.begun {
 			panic(http.ErrAbortHandler) // the connection breaks off: half a trail must not look like an answer

@@ -73,10 +73,15 @@ func auditQuery(c echo.Context) url.Values {
 
 // auditFilter reads the filters of the request. Days are those of the zone that pages write times in.
 func auditFilter(c echo.Context, zone *time.Location) (audit.Filter, error) {
-	f := audit.Filter{Search: c.QueryParam("search"), Actor: c.QueryParam("actor"), Action: c.QueryParam("action"),
-		WeddingID: c.QueryParam("wedding"),
-		Point:     c.QueryParam("point"), Outcome: audit.Outcome(c.QueryParam("outcome")),
-		OnlySecurity: c.QueryParam("security") != ""}
+	f := audit.Filter{
+		Search:       c.QueryParam("search"),
+		Actor:        c.QueryParam("actor"),
+		Action:       c.QueryParam("action"),
+		WeddingID:    c.QueryParam("wedding"),
+		Point:        c.QueryParam("point"),
+		Outcome:      audit.Outcome(c.QueryParam("outcome")),
+		OnlySecurity: c.QueryParam("security") != "",
+	}
 	switch f.Outcome {
 	case "", audit.Allowed, audit.Refused, audit.Failed:
 	default:

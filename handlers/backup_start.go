@@ -37,8 +37,12 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 		if !offered(t) {
 			t = keepsake.BackupIncremental
 		}
-		vm, err := backupForm(c, pages, con, console.StartBackupInput{Type: t, Note: c.QueryParam("note"),
-			WeddingID: c.QueryParam("wedding"), Milestone: c.QueryParam("milestone")}, c.QueryParam("labels"))
+		vm, err := backupForm(c, pages, con, console.StartBackupInput{
+			Type:      t,
+			Note:      c.QueryParam("note"),
+			WeddingID: c.QueryParam("wedding"),
+			Milestone: c.QueryParam("milestone"),
+		}, c.QueryParam("labels"))
 		if err != nil {
 			return err
 		}
@@ -50,9 +54,12 @@ func ShowBackupForm(pages Pages, con backupEstimator) echo.HandlerFunc {
 // person can correct it, and with 409 where the state forbids it.
 func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		in := console.StartBackupInput{Type: keepsake.BackupType(c.FormValue("type")),
+		in := console.StartBackupInput{
+			Type:      keepsake.BackupType(c.FormValue("type")),
 			Note:      strings.TrimSpace(c.FormValue("note")),
-			WeddingID: c.FormValue("wedding"), Milestone: strings.TrimSpace(c.FormValue("milestone"))}
+			WeddingID: c.FormValue("wedding"),
+			Milestone: strings.TrimSpace(c.FormValue("milestone")),
+		}
 		labels, wrong := parseLabels(c.FormValue("labels"))
 		in.Labels = labels
 		refuse := func(status int, change func(*views.BackupForm)) error {
@@ -84,8 +91,11 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 		}
 		if planned := c.FormValue("planned"); planned != "" && planned != string(in.Type) {
 			return refuse(http.StatusConflict, func(vm *views.BackupForm) {
-				vm.Notices = append([]ui.Notice{{Tone: ui.ToneWarn, Title: "Nothing was started",
-					Text: "You chose another kind than the page had estimated. This is what it covers: look at it, then start it."}},
+				vm.Notices = append([]ui.Notice{{
+					Tone:  ui.ToneWarn,
+					Title: "Nothing was started",
+					Text:  "You chose another kind than the page had estimated. This is what it covers: look at it, then start it.",
+				}},
 					vm.Notices...)
 			})
 		}
@@ -160,8 +170,15 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	if err != nil {
 		return views.BackupForm{}, err
 	}
-	vm := views.BackupForm{Shell: shell, Note: in.Note, Labels: labels, WeddingID: in.WeddingID, Milestone: in.Milestone,
-		Notices: draw.EstimateNotices(e), Plan: draw.Plan(e)}
+	vm := views.BackupForm{
+		Shell:     shell,
+		Note:      in.Note,
+		Labels:    labels,
+		WeddingID: in.WeddingID,
+		Milestone: in.Milestone,
+		Notices:   draw.EstimateNotices(e),
+		Plan:      draw.Plan(e),
+	}
 	limits := limitsFor(c, pages, con, e, in.WeddingID)
 	vm.Plan.Left, vm.Plan.Value, vm.Start = limits.words(t), string(t), limits.start(t)
 	if e.Unreachable != "" {
@@ -177,9 +194,13 @@ func backupForm(c echo.Context, pages Pages, con backupEstimator, in console.Sta
 	}
 	if vm.Shell.Bound && in.WeddingID == "" {
 		vm.Start.Disabled = true
-		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Choose a wedding first",
-			Text: "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.",
-			Href: "/weddings", Link: "Weddings"})
+		vm.Notices = append(vm.Notices, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Choose a wedding first",
+			Text:  "Your account is bound to one organization: it backs up for that organization's weddings, from their pages.",
+			Href:  "/weddings",
+			Link:  "Weddings",
+		})
 	}
 	return vm, nil
 }

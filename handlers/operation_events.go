@@ -29,8 +29,12 @@ type StreamTiming struct {
 
 // DefaultStreamTiming returns times that a person can follow.
 func DefaultStreamTiming() StreamTiming {
-	return StreamTiming{Gap: 900 * time.Millisecond, Heartbeat: 15 * time.Second, Life: 10 * time.Minute,
-		Patience: time.Minute}
+	return StreamTiming{
+		Gap:       900 * time.Millisecond,
+		Heartbeat: 15 * time.Second,
+		Life:      10 * time.Minute,
+		Patience:  time.Minute,
+	}
 }
 
 // Write sends one message. A stream may be quiet for long, but a client that takes nothing of a message is given up:

@@ -28,8 +28,11 @@ func ListOrganizations(pages Pages, con organizationLister) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Organizations{Shell: pages.Shell(c, "Organizations", "weddings"), Search: search,
-			Count: format.Plural(int64(len(page.Organizations)), "organization", "organizations") + " on this page"}
+		vm := views.Organizations{
+			Shell:  pages.Shell(c, "Organizations", "weddings"),
+			Search: search,
+			Count:  format.Plural(int64(len(page.Organizations)), "organization", "organizations") + " on this page",
+		}
 		if page.Missing != "" {
 			vm.Notices = []ui.Notice{{Tone: ui.ToneWarn, Title: "Not the live platform", Text: draw.Sentence(page.Missing)}}
 		}

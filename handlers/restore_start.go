@@ -53,11 +53,18 @@ func readRestore(c echo.Context, con restoreReader) (restoreInput, error) {
 	if err != nil {
 		return restoreInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
 	}
-	in := restoreInput{target: form.Get("target"), database: strings.TrimSpace(form.Get("database")),
-		provider: form.Get("provider"), confirm: strings.TrimSpace(form.Get("confirm"))}
+	in := restoreInput{
+		target:   form.Get("target"),
+		database: strings.TrimSpace(form.Get("database")),
+		provider: form.Get("provider"),
+		confirm:  strings.TrimSpace(form.Get("confirm")),
+	}
 	in.sealed = form.Get("sealed")
-	f := keepsake.ScopeFields{WeddingID: form.Get("wedding"), OrganizationID: form.Get("organization"),
-		Tiers: tiersNamed(form["tier"])}
+	f := keepsake.ScopeFields{
+		WeddingID:      form.Get("wedding"),
+		OrganizationID: form.Get("organization"),
+		Tiers:          tiersNamed(form["tier"]),
+	}
 	if f.Named() > 0 {
 		if in.scope, err = wholeIfEvery(f.Scope()); err != nil {
 			return in, err
@@ -143,9 +150,12 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 	d, err := con.FindDamage(c.Request().Context(), actor(c),
 		console.ScopedInput{Scope: of, Point: p.Point.ID})
 	if err != nil {
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: draw.NotLookedFor,
+		return []ui.Notice{{
+			Tone:  ui.ToneWarn,
+			Title: draw.NotLookedFor,
 			Text: "This recovery point may be from after a damage: look at what it holds before you restore it." +
-				draw.HintFailed(err)}}
+				draw.HintFailed(err),
+		}}
 	}
 	if d == nil || !p.Point.Time.After(d.From) {
 		return nil
@@ -154,9 +164,13 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 		"back. The " +
 		draw.NewestBefore(d) + " one before that is of " +
 		pages.clock().Second(d.From) + "." + draw.UnsafeWords(d)
-	return []ui.Notice{{Tone: ui.ToneWarn, Title: "This recovery point is from after the damage", Text: text,
-		Href: draw.PointURL(d.Point) + "/restore?" + scopeQuery(of).Encode(),
-		Link: "Restore from the " + draw.BeforeIt(d)}}
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: "This recovery point is from after the damage",
+		Text:  text,
+		Href:  draw.PointURL(d.Point) + "/restore?" + scopeQuery(of).Encode(),
+		Link:  "Restore from the " + draw.BeforeIt(d),
+	}}
 }
 
 // suggestDatabase returns a name that most likely is not taken yet.
@@ -218,8 +232,13 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 				"That is not the name. Type it as it stands above; nothing was started.")
 		}
 		o, err := con.StartRestore(c.Request().Context(), actor(c), console.StartRestoreInput{
-			Point: p.Point.ID, Target: in.server(), TargetURL: in.sealed, Database: in.database, Scope: in.scope,
-			Provider: in.provider, Confirmation: in.confirm,
+			Point:        p.Point.ID,
+			Target:       in.server(),
+			TargetURL:    in.sealed,
+			Database:     in.database,
+			Scope:        in.scope,
+			Provider:     in.provider,
+			Confirmation: in.confirm,
 		})
 		code := keepsake.CodeOf(err)
 		if err != nil && code == keepsake.CodeProof {
@@ -228,8 +247,11 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 		if err != nil && (code == keepsake.CodeInvalid || code == keepsake.CodeConflict || code == keepsake.CodeUnsupported ||
 			code == keepsake.CodeUnavailable) {
 			vm := restoreForm(c, pages, p, targets, in, nil)
-			vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneBad, Title: "The restore was not started",
-				Text: draw.Sentence(keepsake.MessageOf(err))})
+			vm.Notices = append(vm.Notices, ui.Notice{
+				Tone:  ui.ToneBad,
+				Title: "The restore was not started",
+				Text:  draw.Sentence(keepsake.MessageOf(err)),
+			})
 			status := http.StatusUnprocessableEntity
 			if code == keepsake.CodeConflict {
 				status = http.StatusConflict
@@ -295,12 +317,19 @@ func (in restoreInput) limit() string {
 func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []string, in restoreInput,
 	faults map[string]string) views.RestoreForm {
 	vm := views.RestoreForm{
-		Shell: pages.Shell(c, "Restore", "points"), PointID: p.Point.ID, Title: "Restore to a new database",
-		Database: in.database, Provider: in.provider,
-		Errors: faults, Facts: draw.RestoreFacts(p, pages.clock()), Other: anotherServer,
-		OtherChosen: in.target == anotherServer,
-		Sealed:      in.sealed,
-		Limit:       in.limit(), WeddingID: in.scope.WeddingID(), OrganizationID: in.scope.OrganizationID(),
+		Shell:          pages.Shell(c, "Restore", "points"),
+		PointID:        p.Point.ID,
+		Title:          "Restore to a new database",
+		Database:       in.database,
+		Provider:       in.provider,
+		Errors:         faults,
+		Facts:          draw.RestoreFacts(p, pages.clock()),
+		Other:          anotherServer,
+		OtherChosen:    in.target == anotherServer,
+		Sealed:         in.sealed,
+		Limit:          in.limit(),
+		WeddingID:      in.scope.WeddingID(),
+		OrganizationID: in.scope.OrganizationID(),
 	}
 	for i, name := range targets {
 		t := views.TargetOption{Value: name, Name: name, Text: "A server from the configuration", Checked: name == in.target}
@@ -316,13 +345,18 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 	}
 	for _, tier := range keepsake.Tiers() {
 		vm.Tiers = append(vm.Tiers, views.TierOption{
-			Value: string(tier), Name: format.Title(string(tier)), Text: draw.TierTables(p, tier),
+			Value:   string(tier),
+			Name:    format.Title(string(tier)),
+			Text:    draw.TierTables(p, tier),
 			Checked: in.scope.Holds(tier),
 		})
 	}
 	if p.Missing != "" {
-		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
-			Title: "No provider could show this recovery point just now", Text: draw.Sentence(p.Missing)})
+		vm.Notices = append(vm.Notices, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "No provider could show this recovery point just now",
+			Text:  draw.Sentence(p.Missing),
+		})
 	}
 	return vm
 }
@@ -334,8 +368,11 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		from = in.provider + " only"
 	}
 	vm := views.RestoreConfirm{
-		Shell: pages.Shell(c, "Confirm the restore", "points"), PointID: p.Point.ID, Title: "Restore this recovery point?",
-		Word: in.database, Error: fault,
+		Shell:   pages.Shell(c, "Confirm the restore", "points"),
+		PointID: p.Point.ID,
+		Title:   "Restore this recovery point?",
+		Word:    in.database,
+		Error:   fault,
 		BackURL: restoreAgain(c),
 		Facts: append(draw.RestoreFacts(p, pages.clock())[:1],
 			ui.Fact{Label: "Into", Value: in.database + " on " + in.target},

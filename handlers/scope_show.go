@@ -26,8 +26,12 @@ func ShowScope(pages Pages, con scopeExplainer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.Scope{Shell: pages.Shell(c, "What belongs to what", "weddings"), Organization: organization,
-			Of: "a wedding", Root: p.Root}
+		vm := views.Scope{
+			Shell:        pages.Shell(c, "What belongs to what", "weddings"),
+			Organization: organization,
+			Of:           "a wedding",
+			Root:         p.Root,
+		}
 		if organization {
 			vm.Of = "an organization"
 		}

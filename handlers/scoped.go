@@ -15,11 +15,13 @@ import (
 func scoped(c echo.Context) (console.ScopedInput, error) {
 	form, err := c.FormParams()
 	if err != nil {
-		return console.ScopedInput{}, keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w",
-			err)
+		return console.ScopedInput{}, keepsake.Errorf(keepsake.CodeInvalid,
+			"the form could not be read; send it again: %w", err)
 	}
-	in := console.ScopedInput{Point: cmp.Or(form.Get("point"), "latest"),
-		Mode: cmp.Or(scope.Mode(form.Get("mode")), scope.Missing)}
+	in := console.ScopedInput{
+		Point: cmp.Or(form.Get("point"), "latest"),
+		Mode:  cmp.Or(scope.Mode(form.Get("mode")), scope.Missing),
+	}
 	in.Scope, err = scopeOf(weddingParam(c), form)
 	return in, err
 }

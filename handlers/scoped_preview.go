@@ -94,8 +94,12 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 		keepsake.TierStandard: "Everything else",
 	}
 	for _, t := range keepsake.Tiers() {
-		vm.Tiers = append(vm.Tiers, views.TierOption{Value: string(t), Name: format.Title(string(t)) + " tier",
-			Text: tables[t], Checked: t == keepsake.TierCritical})
+		vm.Tiers = append(vm.Tiers, views.TierOption{
+			Value:   string(t),
+			Name:    format.Title(string(t)) + " tier",
+			Text:    tables[t],
+			Checked: t == keepsake.TierCritical,
+		})
 	}
 	return Render(c, http.StatusOK, views.ScopeChoicePage(vm))
 }
@@ -125,9 +129,12 @@ func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.Scop
 // newestPointTaken says why a recovery point was chosen, or that damage could not be looked for.
 func newestPointTaken(pages Pages, d *engine.Damage, err error) []ui.Notice {
 	if err != nil {
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: draw.NotLookedFor,
+		return []ui.Notice{{
+			Tone:  ui.ToneWarn,
+			Title: draw.NotLookedFor,
 			Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
-				"or choose an older one." + draw.HintFailed(err)}}
+				"or choose an older one." + draw.HintFailed(err),
+		}}
 	}
 	if d == nil {
 		return nil
@@ -140,19 +147,26 @@ func newestPointTaken(pages Pages, d *engine.Damage, err error) []ui.Notice {
 // chosenPoint says that a recovery point before the one that a person has chosen has more, and leads to it.
 func chosenPoint(pages Pages, in console.ScopedInput, d *engine.Damage, err error) []ui.Notice {
 	if err != nil {
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: draw.NotLookedFor,
+		return []ui.Notice{{
+			Tone:  ui.ToneWarn,
+			Title: draw.NotLookedFor,
 			Text: "The recovery point that is chosen below may be from after a damage: look at what it would change, or " +
-				"choose an older one." + draw.HintFailed(err)}}
+				"choose an older one." + draw.HintFailed(err),
+		}}
 	}
 	if !draw.Safer(d, in.Point) {
 		return nil
 	}
 	in.Point = d.Point
-	return []ui.Notice{{Tone: ui.ToneWarn, Title: "The recovery point that is chosen below is from after a damage",
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: "The recovery point that is chosen below is from after a damage",
 		Text: draw.DamageWords(d, pages.clock()) + " What vanished is not in it. The " + draw.NewestBefore(d) +
 			" one before that is of " +
 			pages.clock().Second(d.From) + "." + draw.UnsafeWords(d),
-		Href: draw.ScopedPath(in.Scope) + draw.ScopedQuery(in), Link: "Compare with the " + draw.BeforeIt(d)}}
+		Href: draw.ScopedPath(in.Scope) + draw.ScopedQuery(in),
+		Link: "Compare with the " + draw.BeforeIt(d),
+	}}
 }
 
 // lookBeside looks for damage and holds nothing up: found waits for the answer, and stop gives it up.
@@ -203,9 +217,12 @@ func ShowScopeRows(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		in.Point = p.Point
 		left := draw.Set(c.Request().Form["skip"])
 		all := p.Tables[i].Changes
-		vm := views.ScopeRows{Shell: pages.Shell(c, "Rows of a comparison", "weddings"),
-			Name: cmp.Or(p.Name, in.Scope.WeddingID()), Fields: draw.ScopedInputFields(in),
-			Action: draw.ScopedPath(in.Scope) + "/review"}
+		vm := views.ScopeRows{
+			Shell:  pages.Shell(c, "Rows of a comparison", "weddings"),
+			Name:   cmp.Or(p.Name, in.Scope.WeddingID()),
+			Fields: draw.ScopedInputFields(in),
+			Action: draw.ScopedPath(in.Scope) + "/review",
+		}
 		vm.Table, _ = draw.PreviewRows(p.Tables[i], left, draw.ComesBack, from)
 		vm.Count = fmt.Sprintf("rows %s to %s of %s", format.Count(int64(min(from+1, len(all)))),
 			format.Count(int64(min(from+draw.RowsShown, len(all)))), format.Count(int64(len(all))))
@@ -233,8 +250,11 @@ func pointOptions(
 	var out []views.PointOption
 	// not listed yet, or long ago
 	if !when.IsZero() && !slices.ContainsFunc(list.Points, func(point console.Point) bool { return point.ID == chosen }) {
-		out = append(out, views.PointOption{Value: chosen, Text: clock.Second(when) + " (" + clock.Relative(when) + ")",
-			Selected: true})
+		out = append(out, views.PointOption{
+			Value:    chosen,
+			Text:     clock.Second(when) + " (" + clock.Relative(when) + ")",
+			Selected: true,
+		})
 	}
 	for _, point := range list.Points {
 		text := clock.Second(point.Time) + " (" + clock.Relative(point.Time) + ")"
@@ -253,14 +273,23 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	n := draw.ChangesOf(p, left)
 	name := cmp.Or(p.Name, in.Scope.Name())
 	vm := views.ScopePreview{
-		NameBare: strings.Join(fold.Search(name).Spellings(), "\n"),
-		Shell:    pages.Shell(c, "Bring back", "weddings"), Action: draw.ScopedPath(in.Scope), Noun: draw.ScopeNoun(in.Scope),
-		Shown: draw.ShownChoice(in, skip), Scope: draw.HiddenFields(draw.ScopedFields(in.Scope)),
-		Name: name, Fingerprint: p.Fingerprint, Nothing: n.All() == 0, NothingText: n.NothingWords(in),
-		Button: n.Button(in.Mode),
-		When:   pages.clock().When(p.PointTime), PointURL: draw.PointURL(p.Point), Missing: in.Mode == scope.Missing,
-		Wide:    in.Scope.Wide(),
-		Figures: n.Figures(), Impact: draw.Impact(p, left),
+		NameBare:    strings.Join(fold.Search(name).Spellings(), "\n"),
+		Shell:       pages.Shell(c, "Bring back", "weddings"),
+		Action:      draw.ScopedPath(in.Scope),
+		Noun:        draw.ScopeNoun(in.Scope),
+		Shown:       draw.ShownChoice(in, skip),
+		Scope:       draw.HiddenFields(draw.ScopedFields(in.Scope)),
+		Name:        name,
+		Fingerprint: p.Fingerprint,
+		Nothing:     n.All() == 0,
+		NothingText: n.NothingWords(in),
+		Button:      n.Button(in.Mode),
+		When:        pages.clock().When(p.PointTime),
+		PointURL:    draw.PointURL(p.Point),
+		Missing:     in.Mode == scope.Missing,
+		Wide:        in.Scope.Wide(),
+		Figures:     n.Figures(),
+		Impact:      draw.Impact(p, left),
 		Read: "Read " + format.Count(p.ChunksRead) + " of " + format.Count(p.ChunksTotal) + " chunks in " +
 			format.Seconds(p.Seconds) + ".",
 	}

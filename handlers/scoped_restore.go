@@ -43,13 +43,21 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 			return err
 		}
 		form := c.Request().Form
-		in := console.RestoreScopeInput{ScopedInput: scope, Fingerprint: form.Get("fingerprint"), Name: form.Get("name"),
-			Confirmation: form.Get("confirm"), Skip: form["skip"]}
+		in := console.RestoreScopeInput{
+			ScopedInput:  scope,
+			Fingerprint:  form.Get("fingerprint"),
+			Name:         form.Get("name"),
+			Confirmation: form.Get("confirm"),
+			Skip:         form["skip"],
+		}
 		if form.Get("shown") != draw.ShownChoice(scope, in.Skip) {
 			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
-				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed",
+				vm.Notices = append(vm.Notices, ui.Notice{
+					Tone:  ui.ToneWarn,
+					Title: "Nothing was changed",
 					Text: "What you chose was not what the page had compared. This is what your choice does now: look at it, " +
-						"then confirm it."})
+						"then confirm it.",
+				})
 			})
 		}
 		o, err := con.RestoreScope(c.Request().Context(), actor(c), in)
@@ -75,8 +83,11 @@ func RestoreScope(pages Pages, con scopeRestorer) echo.HandlerFunc {
 			return redirect(c, draw.ScopedURL(o.Scoped.Restore))
 		case o.State == console.StateFailed && o.ErrorCode == keepsake.CodeConflict:
 			return previewAgain(c, pages, con, in, http.StatusConflict, func(vm *views.ScopePreview) {
-				vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing was changed",
-					Text: draw.Sentence(o.ErrorMessage)})
+				vm.Notices = append(vm.Notices, ui.Notice{
+					Tone:  ui.ToneWarn,
+					Title: "Nothing was changed",
+					Text:  draw.Sentence(o.ErrorMessage),
+				})
 			})
 		default:
 			return redirect(c, draw.OperationURL(o.ID))
@@ -112,9 +123,17 @@ func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
 
 func scopedRestore(c echo.Context, pages Pages, u *scope.Undo, refused []string) views.ScopeRestore {
 	vm := views.ScopeRestore{
-		Shell: pages.Shell(c, "Restore into the platform", "weddings"), ID: u.Restore, Name: u.Name, BackURL: "/operations",
-		BackText: "All operations", UndoURL: draw.ScopedURL(u.Restore) + "/undo", UndoText: "Undo this restore…",
-		When: pages.clock().When(u.Time), LeftAlone: refused, Title: "Brought back", Undo: u.Of != "",
+		Shell:     pages.Shell(c, "Restore into the platform", "weddings"),
+		ID:        u.Restore,
+		Name:      u.Name,
+		BackURL:   "/operations",
+		BackText:  "All operations",
+		UndoURL:   draw.ScopedURL(u.Restore) + "/undo",
+		UndoText:  "Undo this restore…",
+		When:      pages.clock().When(u.Time),
+		LeftAlone: refused,
+		Title:     "Brought back",
+		Undo:      u.Of != "",
 	}
 	if u.OfWedding {
 		vm.BackURL, vm.BackText = draw.WeddingURL(u.ID), "To the wedding"

@@ -33,10 +33,18 @@ func askUndo(c echo.Context, pages Pages, con scopedRestoreReader, status int, n
 	if err != nil {
 		return err
 	}
-	vm := views.UndoAsk{Shell: pages.Shell(c, "Undo a restore", "weddings"), Name: u.Name, Title: "Undo this restore?",
-		Button: "Undo this restore", Keep: "Keep it as it is",
-		When: pages.clock().When(u.Time), BackURL: draw.ScopedURL(u.Restore), Action: draw.ScopedURL(u.Restore) + "/undo",
-		Lines: draw.UndoLines(u.Tables), Notices: append(notices, proofNotice(c, pages, "undoing")...)}
+	vm := views.UndoAsk{
+		Shell:   pages.Shell(c, "Undo a restore", "weddings"),
+		Name:    u.Name,
+		Title:   "Undo this restore?",
+		Button:  "Undo this restore",
+		Keep:    "Keep it as it is",
+		When:    pages.clock().When(u.Time),
+		BackURL: draw.ScopedURL(u.Restore),
+		Action:  draw.ScopedURL(u.Restore) + "/undo",
+		Lines:   draw.UndoLines(u.Tables),
+		Notices: append(notices, proofNotice(c, pages, "undoing")...),
+	}
 	if u.Of != "" {
 		vm.Title, vm.Button = "Undo this undo?", "Undo this undo"
 	}

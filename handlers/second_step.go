@@ -46,8 +46,12 @@ func ShowSecondStep(pages Pages, steps secondStepReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.SecondStep{Shell: pages.Shell(c, "Second step", ""), Local: state.Local, On: state.On,
-			CodesLeft: format.Plural(int64(state.CodesLeft), "recovery code", "recovery codes")}
+		vm := views.SecondStep{
+			Shell:     pages.Shell(c, "Second step", ""),
+			Local:     state.Local,
+			On:        state.On,
+			CodesLeft: format.Plural(int64(state.CodesLeft), "recovery code", "recovery codes"),
+		}
 		if state.On {
 			vm.Since = pages.clock().When(state.Since)
 			vm.Notices = codeNotices(c, state, actor(c))
@@ -64,13 +68,20 @@ func codeNotices(c echo.Context, state auth.SecondStep, who keepsake.Actor) []ui
 	}
 	switch {
 	case c.QueryParam("used") == "recovery":
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: "You signed in with a recovery code",
+		return []ui.Notice{{
+			Tone:  ui.ToneWarn,
+			Title: "You signed in with a recovery code",
 			Text: left + " Is the phone lost? Switch the second step off and on again with the new one, and end its sessions. " +
 				"Was it not you? Have your password changed.",
-			Href: LocalPath(c.QueryParam("next")), Link: "Go on to where you were going"}}
+			Href: LocalPath(c.QueryParam("next")),
+			Link: "Go on to where you were going",
+		}}
 	case state.CodesLeft < fewCodes:
-		return []ui.Notice{{Tone: ui.ToneWarn, Title: "Make new recovery codes",
-			Text: left + " Without any, a lost phone means that somebody with access to the server must help " + who.Name + "."}}
+		return []ui.Notice{{
+			Tone:  ui.ToneWarn,
+			Title: "Make new recovery codes",
+			Text:  left + " Without any, a lost phone means that somebody with access to the server must help " + who.Name + ".",
+		}}
 	}
 	return nil
 }
@@ -113,8 +124,12 @@ func enrolmentPage(c echo.Context, pages Pages, steps secondStepKeeper) (views.E
 		return views.Enrolment{}, err
 	}
 	drawn, err := drawQR(e.Link.Reveal())
-	return views.Enrolment{Shell: pages.Shell(c, "Switch the second step on", ""), QR: drawn, Secret: e.Secret.Reveal(),
-		Link: e.Link.Reveal()}, err
+	return views.Enrolment{
+		Shell:  pages.Shell(c, "Switch the second step on", ""),
+		QR:     drawn,
+		Secret: e.Secret.Reveal(),
+		Link:   e.Link.Reveal(),
+	}, err
 }
 
 // ConfirmSecondStep switches the second step on and shows the recovery codes, once.
@@ -185,8 +200,10 @@ func EndSecondStep(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 			return redirect(c, secondStepPath)
 		case code == keepsake.CodeInvalid || code == keepsake.CodeForbidden || code == keepsake.CodeWrongKey:
 			return Render(c, http.StatusUnprocessableEntity,
-				views.EndSecondStepPage(views.EndSecondStep{Shell: pages.Shell(c, "Switch the second step off", ""),
-					Error: draw.Sentence(keepsake.MessageOf(err))}))
+				views.EndSecondStepPage(views.EndSecondStep{
+					Shell: pages.Shell(c, "Switch the second step off", ""),
+					Error: draw.Sentence(keepsake.MessageOf(err)),
+				}))
 		}
 		return orElsewhere(c, err, secondStepPath)
 	}

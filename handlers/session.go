@@ -41,9 +41,13 @@ func proofNotice(c echo.Context, pages Pages, what string) []ui.Notice {
 	if actor(c).Proven(pages.Now()) {
 		return nil
 	}
-	return []ui.Notice{{Tone: ui.ToneMute, Title: "Give your password first",
-		Text: "It is a while ago that you did, and " + what + " asks for it again. You come back to this page.",
-		Href: "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(), Link: "Give it now"}}
+	return []ui.Notice{{
+		Tone:  ui.ToneMute,
+		Title: "Give your password first",
+		Text:  "It is a while ago that you did, and " + what + " asks for it again. You come back to this page.",
+		Href:  "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(),
+		Link:  "Give it now",
+	}}
 }
 
 // ShowProve asks for the password again, or for a code where there is an authenticator.
@@ -101,14 +105,25 @@ func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
 		}
 		vm, clock := views.Sessions{Shell: pages.Shell(c, "Sessions", "")}, pages.clock()
 		for _, s := range list {
-			vm.List = append(vm.List, views.Session{ID: s.ID, Device: draw.Device(s.UserAgent), Agent: s.UserAgent,
-				Place: draw.OrDash(s.Address), Started: clock.When(s.Started), Seen: clock.When(s.Seen), Current: s.Current})
+			vm.List = append(vm.List, views.Session{
+				ID:      s.ID,
+				Device:  draw.Device(s.UserAgent),
+				Agent:   s.UserAgent,
+				Place:   draw.OrDash(s.Address),
+				Started: clock.When(s.Started),
+				Seen:    clock.When(s.Seen),
+				Current: s.Current,
+			})
 		}
 		vm.Count = format.Plural(int64(len(list)), "session", "sessions")
 		if step.Local && !step.On {
-			vm.Notices = []ui.Notice{{Tone: ui.ToneMute, Title: "Your password alone opens the console",
-				Text: "Have a code of your phone asked for as well: then a stolen password opens nothing.", Href: secondStepPath,
-				Link: "Switch the second step on"}}
+			vm.Notices = []ui.Notice{{
+				Tone:  ui.ToneMute,
+				Title: "Your password alone opens the console",
+				Text:  "Have a code of your phone asked for as well: then a stolen password opens nothing.",
+				Href:  secondStepPath,
+				Link:  "Switch the second step on",
+			}}
 		}
 		return Render(c, http.StatusOK, views.SessionsPage(vm))
 	}

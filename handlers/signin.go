@@ -74,8 +74,10 @@ func SignIn(pages Pages, sessions SessionStarter, cookie SignInCookie) echo.Hand
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
 		in := auth.Credentials{
-			Email: c.FormValue("email"), Password: keepsake.Secret(c.FormValue("password")),
-			Address: c.RealIP(), UserAgent: c.Request().UserAgent(),
+			Email:     c.FormValue("email"),
+			Password:  keepsake.Secret(c.FormValue("password")),
+			Address:   c.RealIP(),
+			UserAgent: c.Request().UserAgent(),
 		}
 		next := LocalPath(c.FormValue("next"))
 		refuseAs := func(status int, message string) error {

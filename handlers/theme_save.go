@@ -16,8 +16,13 @@ func SaveTheme(secure func(*http.Request) bool) echo.HandlerFunc {
 			return keepsake.Errorf(keepsake.CodeInvalid, "there are no colours named %q: choose auto, light or dark", theme)
 		}
 		c.SetCookie(&http.Cookie{
-			Name: ThemeCookie, Value: theme, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
-			Secure: secure(c.Request()), SameSite: http.SameSiteLaxMode,
+			Name:     ThemeCookie,
+			Value:    theme,
+			Path:     "/",
+			MaxAge:   365 * 24 * 3600,
+			HttpOnly: true,
+			Secure:   secure(c.Request()),
+			SameSite: http.SameSiteLaxMode,
 		})
 		return redirect(c, LocalPath(c.FormValue("next")))
 	}

@@ -46,8 +46,11 @@ func CreateToken(pages Pages, tokens tokenMaker) echo.HandlerFunc {
 			return keepsake.Errorf(keepsake.CodeInvalid, "the form could not be read; send it again: %w", err)
 		}
 		days, _ := strconv.Atoi(form.Get("days")) // 0 is refused in words
-		in := auth.TokenInput{ID: form.Get("id"), Name: form.Get("name"),
-			Lifetime: time.Duration(min(days, 10_000)) * 24 * time.Hour}
+		in := auth.TokenInput{
+			ID:       form.Get("id"),
+			Name:     form.Get("name"),
+			Lifetime: time.Duration(min(days, 10_000)) * 24 * time.Hour,
+		}
 		for _, p := range form["scope"] {
 			in.Permissions = append(in.Permissions, keepsake.Permission(p))
 		}
@@ -112,16 +115,28 @@ func tokensPage(c echo.Context, pages Pages, tokens tokenLister) (views.Tokens, 
 		return views.Tokens{}, err
 	}
 	clock, now := pages.clock(), pages.Now()
-	vm := views.Tokens{ID: next, Read: true, Notices: proofNotice(c, pages, "making a token"),
-		Shell: pages.Shell(c, "Tokens", ""), Lifetimes: []views.PointOption{{Value: "7", Text: "a week"},
-			{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}}}
+	vm := views.Tokens{
+		ID:      next,
+		Read:    true,
+		Notices: proofNotice(c, pages, "making a token"),
+		Shell:   pages.Shell(c, "Tokens", ""),
+		Lifetimes: []views.PointOption{{Value: "7", Text: "a week"},
+			{Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days", Selected: true}, {Value: "365", Text: "a year"}},
+	}
 	for _, t := range list {
 		names := make([]string, len(t.Permissions))
 		for i, p := range t.Permissions {
 			names[i] = string(p)
 		}
-		row := views.Token{ID: t.ID, Name: t.Name, Scopes: strings.Join(names, ", "), Created: clock.When(t.Created),
-			Expires: clock.When(t.Expires), State: ui.Chip{Tone: ui.ToneOK, Text: "Valid"}, Valid: true}
+		row := views.Token{
+			ID:      t.ID,
+			Name:    t.Name,
+			Scopes:  strings.Join(names, ", "),
+			Created: clock.When(t.Created),
+			Expires: clock.When(t.Expires),
+			State:   ui.Chip{Tone: ui.ToneOK, Text: "Valid"},
+			Valid:   true,
+		}
 		if !t.LastUsed.IsZero() {
 			row.LastUsed, row.From = clock.When(t.LastUsed), t.LastAddress
 		}

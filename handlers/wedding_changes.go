@@ -48,14 +48,21 @@ func ShowWeddingChanges(pages Pages, con weddingChangesReader) echo.HandlerFunc 
 			return err
 		}
 		vm := views.WeddingChanges{
-			Shell: pages.Shell(c, "What changed", "weddings"), Name: cmp.Or(w.Name, id), BackURL: draw.WeddingURL(id),
-			Action: draw.WeddingURL(id) + "/changes", FromWhen: clock.When(w.From), ToWhen: clock.When(w.To),
-			Now: w.ToPoint == engine.Now, Read: "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) +
-				" chunks.",
+			Shell:    pages.Shell(c, "What changed", "weddings"),
+			Name:     cmp.Or(w.Name, id),
+			BackURL:  draw.WeddingURL(id),
+			Action:   draw.WeddingURL(id) + "/changes",
+			FromWhen: clock.When(w.From),
+			ToWhen:   clock.When(w.To),
+			Now:      w.ToPoint == engine.Now,
+			Read:     "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks.",
 		}
 		if platform.Writable() {
-			vm.To = []views.PointOption{{Value: engine.Now, Text: "now, in the live platform",
-				Selected: w.ToPoint == engine.Now}}
+			vm.To = []views.PointOption{{
+				Value:    engine.Now,
+				Text:     "now, in the live platform",
+				Selected: w.ToPoint == engine.Now,
+			}}
 		} else {
 			n, _ := draw.PlatformNotice(platform.Kind)
 			n.Tone, n.Text = ui.ToneWarn, "So what is there now cannot be compared: only recovery points can."

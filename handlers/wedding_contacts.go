@@ -33,11 +33,15 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		if err != nil {
 			return nothingSavedYet(c, pages, con, http.StatusOK, err)
 		}
-		vm := views.Contacts{Shell: pages.Shell(c, "Vendor contacts", "emergency"), Name: w.Name,
-			When: pages.clock().When(w.Time), PointURL: draw.PointURL(w.Point),
-			CSV: draw.WeddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point), VCard: draw.WeddingURL(id) +
-				"/contacts.vcf?point=" + url.QueryEscape(w.Point),
-			WeddingURL: draw.WeddingURL(id)}
+		vm := views.Contacts{
+			Shell:      pages.Shell(c, "Vendor contacts", "emergency"),
+			Name:       w.Name,
+			When:       pages.clock().When(w.Time),
+			PointURL:   draw.PointURL(w.Point),
+			CSV:        draw.WeddingURL(id) + "/contacts.csv?point=" + url.QueryEscape(w.Point),
+			VCard:      draw.WeddingURL(id) + "/contacts.vcf?point=" + url.QueryEscape(w.Point),
+			WeddingURL: draw.WeddingURL(id),
+		}
 		if con.Platform(c.Request().Context()).Writable() && !vm.Shell.Standby {
 			vm.RestoreURL = draw.WeddingURL(id) + "/restore"
 		}
@@ -46,9 +50,16 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 			vm.CSV, vm.VCard = draw.WeddingURL(id)+"/contacts.csv", draw.WeddingURL(id)+"/contacts.vcf" // of no single point
 		}
 		for _, x := range w.Contacts {
-			vm.List = append(vm.List, views.Contact{Kind: format.Title(strings.ReplaceAll(x.Kind, "_", " ")), Name: x.Name,
-				Who: x.Who, Phone: x.Phone, Tel: "tel:" + draw.Dialled(x.Phone),
-				Email: x.Email, Mail: "mailto:" + x.Email, Place: x.Place})
+			vm.List = append(vm.List, views.Contact{
+				Kind:  format.Title(strings.ReplaceAll(x.Kind, "_", " ")),
+				Name:  x.Name,
+				Who:   x.Who,
+				Phone: x.Phone,
+				Tel:   "tel:" + draw.Dialled(x.Phone),
+				Email: x.Email,
+				Mail:  "mailto:" + x.Email,
+				Place: x.Place,
+			})
 		}
 		return Render(c, http.StatusOK, views.ContactsPage(vm))
 	}

@@ -22,8 +22,10 @@ type platformKnower interface {
 func cannotBringBack(c echo.Context, pages Pages, con scopePreviewer, in console.ScopedInput, err error,
 	skip ...string) error {
 	shell := pages.Shell(c, "Bring back", "weddings")
-	vm := views.CannotBringBack{Shell: shell,
-		Name: "Everything that the recovery points hold can be read, and restored into a database elsewhere."}
+	vm := views.CannotBringBack{
+		Shell: shell,
+		Name:  "Everything that the recovery points hold can be read, and restored into a database elsewhere.",
+	}
 	vm.BackURL, vm.BackText = draw.ScopeBack(in)
 	vm.Notice, _ = draw.PlatformNotice(con.KnownPlatform().Kind)
 	vm.Notice.Text = draw.Sentence(keepsake.MessageOf(err))
@@ -66,8 +68,11 @@ func nothingSavedYet(c echo.Context, pages Pages, con pointLister, status int, e
 		newestPoint(c.Request().Context(), con, actor(c)) != "" {
 		return err
 	}
-	vm := views.NothingSaved{Shell: pages.Shell(c, "Nothing is saved yet", "weddings"), BackURL: "/weddings",
-		BackText: "All weddings"}
+	vm := views.NothingSaved{
+		Shell:    pages.Shell(c, "Nothing is saved yet", "weddings"),
+		BackURL:  "/weddings",
+		BackText: "All weddings",
+	}
 	return Render(c, status, views.NothingSavedPage(vm))
 }
 

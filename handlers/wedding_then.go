@@ -34,13 +34,18 @@ func ShowWeddingThen(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		}
 		w.Name = cmp.Or(w.Name, id)
 		point := url.QueryEscape(w.Point)
-		vm := views.WeddingThen{Shell: pages.Shell(c, "A wedding as it was", "weddings"), Name: w.Name,
-			When: pages.clock().When(w.Time), PointURL: draw.PointURL(w.Point),
-			BackURL: draw.WeddingURL(id), BackText: "To the wedding",
+		vm := views.WeddingThen{
+			Shell:       pages.Shell(c, "A wedding as it was", "weddings"),
+			Name:        w.Name,
+			When:        pages.clock().When(w.Time),
+			PointURL:    draw.PointURL(w.Point),
+			BackURL:     draw.WeddingURL(id),
+			BackText:    "To the wedding",
 			CSV:         draw.WeddingURL(id) + "/export?format=csv&point=" + point,
 			JSON:        draw.WeddingURL(id) + "/export?format=json&point=" + point,
-			ContactsURL: draw.WeddingURL(id) + "/contacts?point=" + point, Read: "Read " + format.Count(w.ChunksRead) + " of " +
-				format.Count(w.ChunksTotal) + " chunks."}
+			ContactsURL: draw.WeddingURL(id) + "/contacts?point=" + point,
+			Read:        "Read " + format.Count(w.ChunksRead) + " of " + format.Count(w.ChunksTotal) + " chunks.",
+		}
 		if w.Platform.Writable() && !vm.Shell.Standby {
 			vm.BackURL, vm.BackText = draw.WeddingURL(id)+"/restore?point="+point, "Compare with now"
 		}

@@ -17,8 +17,8 @@ import (
 // asked sends a request to the API with the token.
 func (s *site) asked(method, path string, header ...string) answer {
 	s.t.Helper()
-	return s.do(method, path, nil, append([]string{"Authorization", "Bearer " + fakeToken, "Content-Type",
-		"application/json"}, header...)...)
+	return s.do(method, path, nil, append([]string{"Authorization",
+		"Bearer " + fakeToken, "Content-Type", "application/json"}, header...)...)
 }
 
 // TestAFaultOfTheAPIIsLogged: the answer says that the log has the cause.
@@ -164,8 +164,8 @@ func TestARefusedTokenIsToldNothing(t *testing.T) {
 			!strings.Contains(log.String(), strings.ReplaceAll(why, `"`, `\"`)) {
 			t.Errorf("%s: %d, log %s", why, w.Code, log.String())
 		}
-		answers[w.Header().Get("WWW-Authenticate")+strings.ReplaceAll(w.Body.String(), w.Header().Get("X-Request-Id"),
-			"ID")] = true
+		answers[w.Header().Get("WWW-Authenticate")+strings.ReplaceAll(w.Body.String(),
+			w.Header().Get("X-Request-Id"), "ID")] = true
 	}
 	if len(answers) != 1 {
 		t.Errorf("the answers differ: %v", answers)

@@ -73,8 +73,12 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 		Report: audit.Report{Broken: 12, Problem: "row 12 was changed after it was written"}, Checked: moment}
 	s.get("/audit").says("The trail is broken at row 12", "row 12 was changed after it was written.",
 		"recovery points do not lie there and are not affected", "Export the trail before anything changes")
-	s.console.verdict = &console.AuditVerdict{Report: audit.Report{Intact: true}, Unsealed: "every provider is away",
-		Missing: []string{"provider far: away"}, Checked: moment}
+	s.console.verdict = &console.AuditVerdict{
+		Report:   audit.Report{Intact: true},
+		Unsealed: "every provider is away",
+		Missing:  []string{"provider far: away"},
+		Checked:  moment,
+	}
 	s.get("/audit").says("the seals could not be read", "every provider is away.", "provider far: away")
 }
 
@@ -86,9 +90,17 @@ func TestAuditFiltersAreKeptAcrossPagesAndExports(t *testing.T) {
 		"outcome": {"allowed"}, "wedding": {"w1"}, "point": {"p1"},
 		"since": {"2026-11-01"}, "until": {"2026-11-23"}, "security": {"yes"}}
 	a := s.get("/audit?" + q.Encode()).want(http.StatusOK)
-	want := audit.Filter{Search: "anna restore", Actor: "anna@wedsync.example", Action: "scope.restore",
-		Outcome: audit.Allowed, WeddingID: "w1", Point: "p1", OnlySecurity: true,
-		Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
+	want := audit.Filter{
+		Search:       "anna restore",
+		Actor:        "anna@wedsync.example",
+		Action:       "scope.restore",
+		Outcome:      audit.Allowed,
+		WeddingID:    "w1",
+		Point:        "p1",
+		OnlySecurity: true,
+		Since:        time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		Until:        time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
+	}
 	if got := s.console.filters[0]; got != want {
 		t.Errorf("asked for %+v", got)
 	}

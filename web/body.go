@@ -90,9 +90,12 @@ func readableForm(r *http.Request, body []byte) error {
 }
 
 func unreadable(err error) error {
-	return &keepsake.Error{Code: keepsake.CodeInvalid,
+	return &keepsake.Error{
+		Code: keepsake.CodeInvalid,
 		Message: "The form, or the address it was sent to, cannot be read whole, so nothing was done. Go back and " +
-			"send it again.", Err: err}
+			"send it again.",
+		Err: err,
+	}
 }
 
 // halfBody says what was wrong with a body. Reading it has cancelled the request, which must be answered all the same.
@@ -107,6 +110,9 @@ func halfBody(c echo.Context, err error) error {
 	if errors.As(err, &late) && late.Timeout() {
 		return echo.NewHTTPError(http.StatusRequestTimeout).SetInternal(err)
 	}
-	return &keepsake.Error{Code: keepsake.CodeInvalid,
-		Message: "The request broke off before its end. Nothing was changed. Send it again.", Err: err}
+	return &keepsake.Error{
+		Code:    keepsake.CodeInvalid,
+		Message: "The request broke off before its end. Nothing was changed. Send it again.",
+		Err:     err,
+	}
 }

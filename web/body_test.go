@@ -58,15 +58,15 @@ func TestABodyThatNeverEndsIsAnsweredInTime(t *testing.T) {
 		{"nothing of a form", "POST /form" + head + "Content-Length: 100\r\n\r\n", 408, "text/html", "Send it again"},
 		{"half of what the API takes", "POST /api/action" + head + "Content-Length: 100\r\n\r\nname=half", 408,
 			"application/problem+json", `"status":408`},
-		{"half of what a page does not take", "GET /form" + head + "Content-Length: 100\r\n\r\nname=half", 408, "text/html",
-			"Send it again"},
+		{"half of what a page does not take", "GET /form" + head + "Content-Length: 100\r\n\r\nname=half",
+			408, "text/html", "Send it again"},
 		{"too much", "POST /form" + head + "Content-Length: 9999999\r\n\r\nname=", 413, "text/html", "at most 64 KiB"},
 		{"too much for the API", "POST /api/action" + head + "Content-Length: 9999999\r\n\r\nname=", 413,
 			"application/problem+json", "at most 64 KiB"},
 		{"too much, without a length", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\n10001\r\nname=" +
 			large + "\r\n", 413, "application/problem+json", `"status":413`},
-		{"no chunks", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 422, "application/problem+json",
-			"broke off"},
+		{"no chunks", "POST /api/action" + head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+			422, "application/problem+json", "broke off"},
 	} {
 		response, err := http.ReadResponse(bufio.NewReader(call(t, address, x.sent)), nil)
 		if err != nil {

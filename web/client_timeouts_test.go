@@ -18,8 +18,12 @@ import (
 )
 
 // short are timeouts that a test can wait for.
-var short = clientTimeouts{headers: 100 * time.Millisecond, request: 100 * time.Millisecond,
-	answer: 100 * time.Millisecond, idle: time.Second}
+var short = clientTimeouts{
+	headers: 100 * time.Millisecond,
+	request: 100 * time.Millisecond,
+	answer:  100 * time.Millisecond,
+	idle:    time.Second,
+}
 
 // listening serves the handler until the test ends; stop begins to end it and returns what it ended with.
 func listening(t *testing.T, handler http.Handler) (address string, stop func() chan error) {
@@ -91,8 +95,11 @@ func TestReadDeadlineEndsSlowClientsByTLS(t *testing.T) {
 	}
 	address,
 		_ := serving(t, tls.NewListener(plain,
-		&tls.Config{Certificates: certified.TLS.Certificates, MinVersion: tls.VersionTLS12,
-			NextProtos: []string{"h2", "http/1.1"}}), http.NotFoundHandler(), short)
+		&tls.Config{
+			Certificates: certified.TLS.Certificates,
+			MinVersion:   tls.VersionTLS12,
+			NextProtos:   []string{"h2", "http/1.1"},
+		}), http.NotFoundHandler(), short)
 	for name, text := range map[string]string{"nothing": "", "half a greeting": "\x16\x03\x01\x02\x00\x01"} {
 		if _, err := io.Copy(io.Discard, call(t, address, text)); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -37,18 +37,24 @@ type concurrencyCap struct {
 }
 
 func newStreamCap() *concurrencyCap {
-	return &concurrencyCap{most: mostStreams, open: map[string]int{},
+	return &concurrencyCap{
+		most: mostStreams,
+		open: map[string]int{},
 		words: fmt.Sprintf("You watch %d operations live already, the most that one account may at once. What runs goes "+
 			"on. Close some pages that show a running "+
-			"operation, or look under Sessions whether somebody else has opened them.", mostStreams)}
+			"operation, or look under Sessions whether somebody else has opened them.", mostStreams),
+	}
 }
 
 func newDownloadCap() *concurrencyCap {
-	return &concurrencyCap{most: mostDownloads, open: map[string]int{},
+	return &concurrencyCap{
+		most: mostDownloads,
+		open: map[string]int{},
 		words: fmt.Sprintf("%d downloads and verifications of the audit trail run for you already, the most that one "+
 			"account may have at once. Wait until one has ended, "+
 			"or look under Sessions whether somebody else has started them: ending their session ends what they download.",
-			mostDownloads)}
+			mostDownloads),
+	}
 }
 
 // limit refuses one more to who has too many open. It stands behind what finds out who is asking.

@@ -27,10 +27,10 @@ var statusWords = map[int]words{
 	http.StatusUnprocessableEntity: {"422 · please check", "Something in that request is not right",
 		"Go to the overview", "/"},
 	http.StatusTooManyRequests: {"429 · too often", "That was done too often for now", "Go to the overview", "/"},
-	http.StatusInternalServerError: {"500 · our fault", "Something went wrong inside Keepsake", "Go to the overview",
-		"/"},
-	http.StatusServiceUnavailable: {"503 · not reachable", "Keepsake cannot reach something it needs", "Try again",
-		"/"},
+	http.StatusInternalServerError: {"500 · our fault", "Something went wrong inside Keepsake",
+		"Go to the overview", "/"},
+	http.StatusServiceUnavailable: {"503 · not reachable", "Keepsake cannot reach something it needs",
+		"Try again", "/"},
 }
 
 // errorHandler answers every error of every handler: a page, or a partial for htmx. It logs what a person could not
@@ -108,7 +108,12 @@ func problem(c echo.Context, pages handlers.Pages, code int, text string) templ.
 		}
 	}
 	vm := views.Problem{
-		Shell: pages.Shell(c, w.title, ""), Status: w.status, Title: w.title, Text: text, Action: w.action, Href: w.href,
+		Shell:   pages.Shell(c, w.title, ""),
+		Status:  w.status,
+		Title:   w.title,
+		Text:    text,
+		Action:  w.action,
+		Href:    w.href,
 		Request: handlers.RequestID(c.Request().Context()),
 	}
 	if handlers.IsPartial(c) {

@@ -26,10 +26,21 @@ type fakeAudit struct {
 }
 
 func entry(id int64, action string, outcome audit.Outcome, change ...func(*audit.Row)) audit.Row {
-	r := audit.Row{ID: id, At: moment.Add(-time.Duration(id) * time.Minute), ActorID: "1",
-		ActorName: "anna@wedsync.example", ActorRole: keepsake.RoleSuperAdmin, Session: "session-a",
-		Address: "192.0.2.1", UserAgent: "Firefox", RequestID: "REQ1", Action: action, Outcome: outcome,
-		Detail: json.RawMessage("{}"), Hash: []byte{1, 2}}
+	r := audit.Row{
+		ID:        id,
+		At:        moment.Add(-time.Duration(id) * time.Minute),
+		ActorID:   "1",
+		ActorName: "anna@wedsync.example",
+		ActorRole: keepsake.RoleSuperAdmin,
+		Session:   "session-a",
+		Address:   "192.0.2.1",
+		UserAgent: "Firefox",
+		RequestID: "REQ1",
+		Action:    action,
+		Outcome:   outcome,
+		Detail:    json.RawMessage("{}"),
+		Hash:      []byte{1, 2},
+	}
 	for _, f := range change {
 		f(&r)
 	}

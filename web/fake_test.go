@@ -53,18 +53,47 @@ func newFakeConsole() *fakeConsole {
 	point := samplePoint("20261123T070500Z-aa")
 	return &fakeConsole{
 		dashboard: console.Dashboard{
-			Now: moment, Newest: &point, Protection: keepsake.JudgeProtection(point.Copies), Age: 12 * time.Minute,
-			Providers: []console.ProviderState{{Name: "local", Medium: "disk", Checked: moment, Reachable: true,
-				LastConfirmed: moment, Points: 3}, {Name: "offsite", Medium: "gcs", Offsite: true, Region: "europe-west3",
-				Checked: moment, Error: "403 from the bucket"}},
-			Weddings: []console.Wedding{{Wedding: engine.Wedding{ID: "w1", Couple: "Priya & Tom",
-				Organization: "The Orchard Barn", Date: moment.AddDate(0, 0, 1)}, DaysLeft: 1, Phase: keepsake.PhaseExecution,
-				Urgency: keepsake.UrgencyEmergency}},
+			Now:        moment,
+			Newest:     &point,
+			Protection: keepsake.JudgeProtection(point.Copies),
+			Age:        12 * time.Minute,
+			Providers: []console.ProviderState{{
+				Name:          "local",
+				Medium:        "disk",
+				Checked:       moment,
+				Reachable:     true,
+				LastConfirmed: moment,
+				Points:        3,
+			}, {
+				Name:    "offsite",
+				Medium:  "gcs",
+				Offsite: true,
+				Region:  "europe-west3",
+				Checked: moment,
+				Error:   "403 from the bucket",
+			}},
+			Weddings: []console.Wedding{{
+				Wedding: engine.Wedding{
+					ID:           "w1",
+					Couple:       "Priya & Tom",
+					Organization: "The Orchard Barn",
+					Date:         moment.AddDate(0, 0, 1),
+				},
+				DaysLeft: 1,
+				Phase:    keepsake.PhaseExecution,
+				Urgency:  keepsake.UrgencyEmergency,
+			}},
 		},
-		estimate: console.Estimate{Type: keepsake.BackupIncremental, Tables: 38, Rows: 6142885, Bytes: 1 << 30, Seconds: 40,
+		estimate: console.Estimate{
+			Type:     keepsake.BackupIncremental,
+			Tables:   38,
+			Rows:     6142885,
+			Bytes:    1 << 30,
+			Seconds:  40,
 			Measured: 3,
 			Tiers: []console.TierEstimate{{Tier: keepsake.TierCritical, Covered: true, Tables: 4, Largest: []string{"users"}},
-				{Tier: keepsake.TierStandard, Tables: 29}}},
+				{Tier: keepsake.TierStandard, Tables: 29}},
+		},
 		operations: map[string]console.Operation{},
 		logs:       map[string][]console.LogLine{},
 		points:     []console.Point{point},
@@ -75,9 +104,21 @@ func newFakeConsole() *fakeConsole {
 
 func samplePoint(id string) console.Point {
 	return console.Point{Point: engine.Point{
-		ID: id, Time: moment.Add(-12 * time.Minute), Type: "full", Note: "before <b>the</b> change", Database: "wedsync",
-		Server: "15.4", Tables: 2, Rows: 50, BytesRead: 1 << 20, BytesStored: 1 << 18,
-		BytesNew: 1 << 17, Chunks: 10, ChunksNew: 4, Seconds: 2, Protected: true,
+		ID:          id,
+		Time:        moment.Add(-12 * time.Minute),
+		Type:        "full",
+		Note:        "before <b>the</b> change",
+		Database:    "wedsync",
+		Server:      "15.4",
+		Tables:      2,
+		Rows:        50,
+		BytesRead:   1 << 20,
+		BytesStored: 1 << 18,
+		BytesNew:    1 << 17,
+		Chunks:      10,
+		ChunksNew:   4,
+		Seconds:     2,
+		Protected:   true,
 		Copies: []keepsake.Copy{{Provider: "local", Medium: "disk", Confirmed: true},
 			{Provider: "supabase", Medium: "supabase", Confirmed: true},
 			{Provider: "offsite", Medium: "gcs", Offsite: true, Confirmed: true}},
@@ -86,15 +127,39 @@ func samplePoint(id string) console.Point {
 
 func runningBackup(id string) console.Operation {
 	return console.Operation{
-		ID: id, Kind: console.KindBackup, Type: keepsake.BackupFull, State: console.StateRunning, EventID: 7,
-		RequestedBy: admin.Name, CreatedAt: moment, StartedAt: moment,
+		ID:          id,
+		Kind:        console.KindBackup,
+		Type:        keepsake.BackupFull,
+		State:       console.StateRunning,
+		EventID:     7,
+		RequestedBy: admin.Name,
+		CreatedAt:   moment,
+		StartedAt:   moment,
 		Progress: &engine.Progress{
-			Stage: engine.StageReading, StartedAt: moment, UpdatedAt: moment.Add(10 * time.Second), RowsDone: 400,
-			RowsTotal: 1000, BytesDone: 40 << 20, BytesTotal: 100 << 20,
-			Tables: []engine.TableProgress{{Schema: "public", Name: "users", Tier: "critical", State: engine.ItemRunning,
-				RowsDone: 400, RowsTotal: 1000, BytesDone: 40 << 20, BytesTotal: 100 << 20}},
-			Providers: []engine.ProviderProgress{{Name: "offsite", State: engine.ItemFailed, Confirmed: 3, Lag: 9,
-				Error: "403 from the bucket"}},
+			Stage:      engine.StageReading,
+			StartedAt:  moment,
+			UpdatedAt:  moment.Add(10 * time.Second),
+			RowsDone:   400,
+			RowsTotal:  1000,
+			BytesDone:  40 << 20,
+			BytesTotal: 100 << 20,
+			Tables: []engine.TableProgress{{
+				Schema:     "public",
+				Name:       "users",
+				Tier:       "critical",
+				State:      engine.ItemRunning,
+				RowsDone:   400,
+				RowsTotal:  1000,
+				BytesDone:  40 << 20,
+				BytesTotal: 100 << 20,
+			}},
+			Providers: []engine.ProviderProgress{{
+				Name:      "offsite",
+				State:     engine.ItemFailed,
+				Confirmed: 3,
+				Lag:       9,
+				Error:     "403 from the bucket",
+			}},
 		},
 	}
 }
@@ -268,10 +333,23 @@ func (f *fakeConsole) GetPoint(_ context.Context, a keepsake.Actor, id string) (
 	f.note(a)
 	for _, p := range f.points {
 		if p.ID == id {
-			return console.PointDetail{Point: p, Detail: &engine.PointDetail{Point: p.Point, LSN: "0/5A3F2B8", SchemaSize: 2048,
-				TableList: []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical", Kind: "table", Rows: 50,
-					Bytes: 1 << 20, Chunks: 10, ChunksNew: 4, Hash: "00112233445566778899aabbccddeeff"}},
-				NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}}}}, nil
+			return console.PointDetail{Point: p, Detail: &engine.PointDetail{
+				Point:      p.Point,
+				LSN:        "0/5A3F2B8",
+				SchemaSize: 2048,
+				TableList: []engine.PointTable{{
+					Schema:    "public",
+					Name:      "users",
+					Tier:      "critical",
+					Kind:      "table",
+					Rows:      50,
+					Bytes:     1 << 20,
+					Chunks:    10,
+					ChunksNew: 4,
+					Hash:      "00112233445566778899aabbccddeeff",
+				}},
+				NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}},
+			}}, nil
 		}
 	}
 	return console.PointDetail{}, keepsake.Errorf(keepsake.CodeNotFound, "There is no recovery point %s.", id)
@@ -305,15 +383,23 @@ func (f *fakeAuth) SignIn(_ context.Context, in auth.Credentials) (auth.Session,
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.busy {
-		return auth.Session{}, nil, &keepsake.Error{Code: keepsake.CodeUnavailable,
-			Message: "More people try to sign in just now.", Err: keepsake.Busy{After: 3 * time.Second}}
+		return auth.Session{}, nil, &keepsake.Error{
+			Code:    keepsake.CodeUnavailable,
+			Message: "More people try to sign in just now.",
+			Err:     keepsake.Busy{After: 3 * time.Second},
+		}
 	}
 	if in.Email != admin.Name || in.Password.Reveal() != "right" {
 		return auth.Session{}, nil, keepsake.Errorf(keepsake.CodeForbidden, "E-mail and password do not match an account.")
 	}
 	if !f.step.IsZero() {
-		return auth.Session{}, &auth.Step{Kind: auth.StepCode, Account: admin.ID, Email: admin.Name, Until: f.step,
-			State: "opaque-state"}, nil
+		return auth.Session{}, &auth.Step{
+			Kind:    auth.StepCode,
+			Account: admin.ID,
+			Email:   admin.Name,
+			Until:   f.step,
+			State:   "opaque-state",
+		}, nil
 	}
 	return f.start(), nil, nil
 }

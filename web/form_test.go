@@ -62,8 +62,8 @@ func TestAFormThatCannotBeReadWholeIsRefused(t *testing.T) {
 		{"POST", "/backups", form, "type=full&note=100%25", "full."},
 		{"POST", "/backups", form + ";charset=UTF-8", "type=f%C3%BCll", "füll."}, {"POST", "/backups", "", "", "."},
 		{"POST", "/backups", parts, "--x\r\nContent-Disposition: form-data; name=type\r\n\r\nfull\r\n--x--\r\n", "full."},
-		{"GET", "/export?type=full", "", "", "fullfull."}, {"POST", "/api/backups", "application/json", `{"type":"full"}`,
-			"."},
+		{"GET", "/export?type=full", "", "", "fullfull."}, {"POST",
+			"/api/backups", "application/json", `{"type":"full"}`, "."},
 	} {
 		if w := send(x.method, x.path, x.kind, x.body); w.Code != http.StatusOK || acted != x.want {
 			t.Errorf("%+v: %d, acted on %q", x, w.Code, acted)

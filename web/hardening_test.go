@@ -242,8 +242,8 @@ func TestPagesTakeNoTokens(t *testing.T) {
 	for _, r := range s.handler().Routes() {
 		path := strings.NewReplacer(":id", "op1", "*", "nothing").Replace(r.Path)
 		if strings.HasPrefix(path, "/api/") || r.Method == echo.RouteNotFound ||
-			slices.Contains([]string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz",
-				"/static/nothing"}, path) {
+			slices.Contains([]string{"/sign-in", "/sign-in/code", "/sign-out",
+				"/theme", "/healthz", "/readyz", "/static/nothing"}, path) {
 			continue
 		}
 		tried++

@@ -78,8 +78,8 @@ func TestCookiesThatAreNotSecureAreWarnedOf(t *testing.T) {
 		t.Error("a console that is reached by http on purpose is warned of")
 	}
 	s := newSiteOf(t, func(d *web.Deps) { d.ByTLS = true })
-	in := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {"/"}}, "X-Forwarded-Proto",
-		"https")
+	in := s.post("/sign-in", url.Values{"email": {admin.Name}, "password": {"right"}, "next": {"/"}},
+		"X-Forwarded-Proto", "https")
 	if strings.Contains(in.header.Get("Set-Cookie"), "Secure") {
 		t.Fatal("a proxy that nobody trusts was believed")
 	}

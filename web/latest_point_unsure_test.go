@@ -53,8 +53,8 @@ func TestLatestPointThatMayBeDamagedIsSaid(t *testing.T) {
 // restoring is what the API answers to a restore.
 func restoring(t *testing.T, s *site, body string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/backups/restore",
-		strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		s.url+"/api/backups/restore", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +78,15 @@ func TestANamedPointFromAfterADamageIsSaidToBe(t *testing.T) {
 	t.Parallel()
 	const named = "20261123T070500Z-aa"
 	at := moment.Add(-5 * time.Hour)
-	damage := &engine.Damage{Point: "20261123T020500Z-bb", From: at, To: at.Add(time.Hour), Rows: 147, Gone: 72,
-		Safe: true,
-		Lost: []engine.TableLost{{Table: "public.guests", Then: 72}, {Table: "public.seats", Then: 5, After: 4, Changed: 2}}}
+	damage := &engine.Damage{
+		Point: "20261123T020500Z-bb",
+		From:  at,
+		To:    at.Add(time.Hour),
+		Rows:  147,
+		Gone:  72,
+		Safe:  true,
+		Lost:  []engine.TableLost{{Table: "public.guests", Then: 72}, {Table: "public.seats", Then: 5, After: 4, Changed: 2}},
+	}
 	for name, c := range map[string]struct{ body, page string }{
 		"a preview":       {body: `{"wedding":"w 1/2","point":"` + named + `"}`},
 		"an organization": {body: `{"organization":"o 1","point":"` + named + `"}`},
@@ -120,8 +126,8 @@ func TestADownloadSaysWhatNobodyLookedFor(t *testing.T) {
 		named bool
 		says  string
 	}{
-		"nobody looked": {keepsake.Errorf(keepsake.CodeUnavailable, "provider attic does not answer"), "", true,
-			"Provider attic"},
+		"nobody looked": {keepsake.Errorf(keepsake.CodeUnavailable, "provider attic does not answer"),
+			"", true, "Provider attic"},
 		"looking took too long": {context.DeadlineExceeded, "", true, "may be from after a damage. Looking took too long."},
 		"a damage is found": {nil, "", false,
 			"No recovery point was named, so the newest safe one before that was taken"},

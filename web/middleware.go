@@ -26,8 +26,13 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		id := rand.Text()[:16]
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
 		ctx := keepsake.WithRequest(c.Request().Context(),
-			keepsake.Request{ID: id, Started: time.Now(), UserAgent: c.Request().UserAgent(), Address: c.RealIP(),
-				What: c.Request().Method + " " + c.Request().URL.Path})
+			keepsake.Request{
+				ID:        id,
+				Started:   time.Now(),
+				UserAgent: c.Request().UserAgent(),
+				Address:   c.RealIP(),
+				What:      c.Request().Method + " " + c.Request().URL.Path,
+			})
 		c.SetRequest(c.Request().WithContext(handlers.WithRequestID(ctx, id)))
 		return next(c)
 	}
@@ -70,8 +75,11 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				err = &keepsake.Error{Code: keepsake.CodeInternal, Message: "a fault inside Keepsake",
-					Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+				err = &keepsake.Error{
+					Code:    keepsake.CodeInternal,
+					Message: "a fault inside Keepsake",
+					Err:     fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
+				}
 			}
 		}()
 		return next(c)
@@ -94,9 +102,12 @@ func deadline(d time.Duration) echo.MiddlewareFunc {
 			c.SetRequest(outer.WithContext(ctx))
 			err := next(c)
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
-				return &keepsake.Error{Code: keepsake.CodeUnavailable,
+				return &keepsake.Error{
+					Code: keepsake.CodeUnavailable,
 					Message: fmt.Sprintf("The answer took longer than %s and was given up; nothing was lost. Reload the "+
-						"page in a moment.", d), Err: err}
+						"page in a moment.", d),
+					Err: err,
+				}
 			}
 			return err
 		}
@@ -110,8 +121,11 @@ func sameOrigin() echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			if err := protection.Check(c.Request()); err != nil {
 				c.Set(reasonKey, "another site")
-				return &keepsake.Error{Code: keepsake.CodeForbidden,
-					Message: "This request came from another site and was refused. Open Keepsake itself and try again.", Err: err}
+				return &keepsake.Error{
+					Code:    keepsake.CodeForbidden,
+					Message: "This request came from another site and was refused. Open Keepsake itself and try again.",
+					Err:     err,
+				}
 			}
 			return next(c)
 		}

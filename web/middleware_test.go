@@ -48,8 +48,8 @@ func TestRequestThatTheClientClosedIsNoError(t *testing.T) {
 func TestAPanicIsAnErrorPageAndALogLine(t *testing.T) {
 	t.Parallel()
 	// as every page has one
-	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil), func(echo.Context) error { panic("boom") },
-		deadline(time.Minute))
+	w, log := serveOne(t, httptest.NewRequest(http.MethodGet, "/thing", nil),
+		func(echo.Context) error { panic("boom") }, deadline(time.Minute))
 	id := w.Header().Get("X-Request-ID")
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), id) ||
 		strings.Contains(w.Body.String(), "boom") {

@@ -15,12 +15,15 @@ import (
 func TestPagesOfferAnOrganizationsAdminWhatTheyMayDo(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.console.timeline = console.WeddingTimeline{Wedding: s.console.dashboard.Weddings[0], Now: moment,
-		Points: s.console.points}
+	s.console.timeline = console.WeddingTimeline{
+		Wedding: s.console.dashboard.Weddings[0],
+		Now:     moment,
+		Points:  s.console.points,
+	}
 	wide := []string{`href="/backups/new"`, `action="/points/verify"`, `/verify"`, `href="/organizations"`,
 		`href="/weddings/scope"`, `/platform/restore`, `/platform/export`, `/points/20261123T070500Z-aa/restore`}
-	pages := []string{"/", "/points", "/points/20261123T070500Z-aa", "/weddings", "/weddings/w1", "/emergency",
-		"/operations"}
+	pages := []string{"/", "/points", "/points/20261123T070500Z-aa",
+		"/weddings", "/weddings/w1", "/emergency", "/operations"}
 	offered := map[string]bool{}
 	for _, path := range pages {
 		body := s.get(path).want(http.StatusOK).body
@@ -54,8 +57,10 @@ func TestPagesOfferAnOrganizationsAdminWhatTheyMayDo(t *testing.T) {
 			t.Errorf("the page of a wedding does not offer %s", link)
 		}
 	}
-	s.console.estimate = console.Estimate{Hidden: "What a backup covers concerns the whole platform.",
-		Quotas: map[keepsake.BackupType]keepsake.Quota{keepsake.BackupWedding: {Most: 6, Left: 5}}}
+	s.console.estimate = console.Estimate{
+		Hidden: "What a backup covers concerns the whole platform.",
+		Quotas: map[keepsake.BackupType]keepsake.Quota{keepsake.BackupWedding: {Most: 6, Left: 5}},
+	}
 	a := s.get("/backups/new?type=full&wedding=w1").want(http.StatusOK).says("concerns the whole platform",
 		"5 more of these")
 	if form := fields(a.one("form", "action", "/backups")); form.Get("type") != "incremental" ||

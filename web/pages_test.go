@@ -39,8 +39,8 @@ func TestEveryPageNeedsASession(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	// for everybody
-	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme", "/healthz", "/readyz", "/static/*", "/api/docs",
-		"/api/openapi.json"}
+	open := []string{"/sign-in", "/sign-in/code", "/sign-out", "/theme",
+		"/healthz", "/readyz", "/static/*", "/api/docs", "/api/openapi.json"}
 	tried := 0
 	for _, r := range s.handler().Routes() {
 		if r.Method == echo.RouteNotFound || slices.Contains(open, r.Path) {
@@ -137,18 +137,24 @@ func TestDashboardSaysWhatIsMissing(t *testing.T) {
 		"The newest recovery point is 2 days old.", "40 %")
 	a.one("section", "sse-connect", "/operations/op1/events?after=7")
 
-	s.console.dashboard = console.Dashboard{Now: moment, Alarm: console.AlarmNever,
+	s.console.dashboard = console.Dashboard{
+		Now:             moment,
+		Alarm:           console.AlarmNever,
 		WeddingsMissing: "The platform does not answer.",
-		Platform:        console.PlatformState{Kind: console.PlatformAway, Words: "The platform does not answer."}}
+		Platform:        console.PlatformState{Kind: console.PlatformAway, Words: "The platform does not answer."},
+	}
 	s.get("/").says("There is no backup yet", "The platform does not answer. Backups must wait")
 
 	// Under a banner that the platform is away nothing is simply protected, and nothing is said twice.
 	stored.Copies[2].Confirmed = true
 	away := "The platform does not answer: the platform's database did not answer within 5 s."
-	s.console.dashboard = console.Dashboard{Now: moment, Newest: &stored,
-		Protection: keepsake.JudgeProtection(stored.Copies), WeddingsMissing: away +
-			" Weddings are shown as the newest recovery point knows them.",
-		Platform: console.PlatformState{Kind: console.PlatformAway, Words: away}}
+	s.console.dashboard = console.Dashboard{
+		Now:             moment,
+		Newest:          &stored,
+		Protection:      keepsake.JudgeProtection(stored.Copies),
+		WeddingsMissing: away + " Weddings are shown as the newest recovery point knows them.",
+		Platform:        console.PlatformState{Kind: console.PlatformAway, Words: away},
+	}
 	a = s.get("/").says("What is stored is protected", "Nothing new has been stored since the newest recovery point",
 		away+" Backups must wait", "Weddings are shown as")
 	if strings.Contains(a.text(), "Everything is protected") || strings.Count(a.text(), "does not answer") != 1 {
@@ -272,9 +278,12 @@ func TestPointPage(t *testing.T) {
 	}
 	s.get("/points/other").want(http.StatusNotFound).says("There is no recovery point other.")
 	a.says("no verification has counted them yet", "no whole restore has been measured yet")
-	s.console.points[0].Proof = &engine.PointProof{RowsExpected: 599499, RowsFound: 599400,
-		Integrity: map[string]float64{"local": 1, "s3": 0.5},
-		Tables:    []engine.TableProof{{Table: "public.users", RowsExpected: 480, RowsFound: 381}}}
+	s.console.points[0].Proof = &engine.PointProof{
+		RowsExpected: 599499,
+		RowsFound:    599400,
+		Integrity:    map[string]float64{"local": 1, "s3": 0.5},
+		Tables:       []engine.TableProof{{Table: "public.users", RowsExpected: 480, RowsFound: 381}},
+	}
 	s.get("/points/20261123T070500Z-aa").want(http.StatusOK).says("599,400", "of 599,499 expected", "75 %",
 		"only 381 found")
 }
@@ -344,8 +353,16 @@ func TestCancelAsksFirst(t *testing.T) {
 func TestASecondPersonApproves(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	o := console.Operation{ID: "op1", Kind: console.KindRestore, State: console.StateProposed, Database: "fresh",
-		Target: "platform", RequestedBy: "bea@example.org", RequestedByID: "b", CreatedAt: moment}
+	o := console.Operation{
+		ID:            "op1",
+		Kind:          console.KindRestore,
+		State:         console.StateProposed,
+		Database:      "fresh",
+		Target:        "platform",
+		RequestedBy:   "bea@example.org",
+		RequestedByID: "b",
+		CreatedAt:     moment,
+	}
 	s.console.operations["op1"] = o
 	a := s.get("/operations/op1").says("Waits for approval", "bea@example.org asks you to approve this",
 		"fills a new database")
@@ -388,9 +405,15 @@ func TestOperationPages(t *testing.T) {
 	}
 	done := runningBackup("op2")
 	done.State, done.Lacks = console.StateDone, "no offsite copy"
-	done.Backup = &engine.BackupResult{Point: "p1", Tables: 2, Rows: 50, ChunksNew: 4, ChunksTotal: 10,
-		Lacks: "no offsite copy", NotCarried: []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks",
-			Reason: "lives elsewhere"}}}
+	done.Backup = &engine.BackupResult{
+		Point:       "p1",
+		Tables:      2,
+		Rows:        50,
+		ChunksNew:   4,
+		ChunksTotal: 10,
+		Lacks:       "no offsite copy",
+		NotCarried:  []keepsake.NotCarried{{Kind: "foreign table", Name: "clicks", Reason: "lives elsewhere"}},
+	}
 	s.console.operations["op2"] = done
 	a = s.get("/operations/op2").says("Saved, but not fully protected", "no offsite copy", "clicks", "Not fully protected")
 	if strings.Contains(a.body, "sse-connect") || strings.Contains(a.body, "http-equiv") {
@@ -401,19 +424,35 @@ func TestOperationPages(t *testing.T) {
 	failed.State, failed.ErrorMessage = console.StateFailed, "the platform closed the connection"
 	s.console.operations["op3"] = failed
 	s.get("/operations/op3").says("The backup failed", "the platform closed the connection. No recovery point was made")
-	restored := console.Operation{ID: "op4", Kind: console.KindRestore, State: console.StateDone, OK: false, Database: "x",
-		Restore: &engine.RestoreResult{Point: "p1", TierSeconds: map[string]float64{"critical": 12}}}
+	restored := console.Operation{
+		ID:       "op4",
+		Kind:     console.KindRestore,
+		State:    console.StateDone,
+		OK:       false,
+		Database: "x",
+		Restore:  &engine.RestoreResult{Point: "p1", TierSeconds: map[string]float64{"critical": 12}},
+	}
 	s.console.operations["op4"] = restored
 	s.get("/operations/op4").says("Restored, but not proven", "Not proven", "12 s (promised within 15 min)")
 	excepted := restored
-	excepted.ID, excepted.Restore = "op5", &engine.RestoreResult{Point: "p1", Verified: true,
-		Outcome: engine.OutcomeExceptions,
-		Message: "Restored with exceptions: 600 things could not be made."}
+	excepted.ID, excepted.Restore = "op5", &engine.RestoreResult{
+		Point:    "p1",
+		Verified: true,
+		Outcome:  engine.OutcomeExceptions,
+		Message:  "Restored with exceptions: 600 things could not be made.",
+	}
 	for i := range 600 {
 		excepted.Restore.Exceptions = append(excepted.Restore.Exceptions,
-			keepsake.Exception{Kind: "grant", Object: fmt.Sprintf("TABLE t%d <b>", i), Code: "42704",
-				Error: `role "app" does not exist`, SQL: "GRANT SELECT ON t TO app", Means: "Nobody has this right.",
-				Because: "table public.t", SQLNote: "keepsake schema POINT --entry 7 prints it."})
+			keepsake.Exception{
+				Kind:    "grant",
+				Object:  fmt.Sprintf("TABLE t%d <b>", i),
+				Code:    "42704",
+				Error:   `role "app" does not exist`,
+				SQL:     "GRANT SELECT ON t TO app",
+				Means:   "Nobody has this right.",
+				Because: "table public.t",
+				SQLNote: "keepsake schema POINT --entry 7 prints it.",
+			})
 	}
 	s.console.operations["op5"] = excepted
 	a = s.get("/operations/op5").says("Restored with exceptions", "600 things", "TABLE t0 <b>", "GRANT SELECT ON t TO app",

@@ -46,8 +46,11 @@ func TestAUsedUpLimitSaysWhenToTryAgain(t *testing.T) {
 	if n := len(s.console.backups); n != 0 {
 		t.Errorf("%d backups were started", n)
 	}
-	s.console.startErr = &keepsake.Error{Code: keepsake.CodeLimited, Err: q,
-		Message: "You have started as many full backups as one person may within an hour: 2."}
+	s.console.startErr = &keepsake.Error{
+		Code:    keepsake.CodeLimited,
+		Err:     q,
+		Message: "You have started as many full backups as one person may within an hour: 2.",
+	}
 	for _, header := range [][]string{nil, {"HX-Request", "true"}} {
 		a := s.post("/backups", url.Values{"type": {"full"}}, header...).want(http.StatusTooManyRequests)
 		a.says("as many full backups", "The next one can start in 43 min")

@@ -87,15 +87,22 @@ func TestABadCopyIsRepairedFromItsPoint(t *testing.T) {
 func TestFormSaysWhatStopsABackup(t *testing.T) {
 	t.Parallel()
 	s := signedIn(t)
-	s.console.estimate.Findings = []engine.CheckFinding{{Area: "provider offsite", Level: "error",
-		Message: "403 from the bucket"}}
+	s.console.estimate.Findings = []engine.CheckFinding{{
+		Area:    "provider offsite",
+		Level:   "error",
+		Message: "403 from the bucket",
+	}}
 	a := s.get("/backups/new").want(http.StatusOK).says("A backup started now would not be fully protected",
 		"403 from the bucket", "See the providers and repair")
 	if strings.Contains(a.text(), "would stop at this") {
 		t.Error("a failing provider is said to stop a backup")
 	}
-	s.console.estimate.Findings = []engine.CheckFinding{{Area: "platform", Level: "error", Message: "it may not be read",
-		Action: "let it be read"}}
+	s.console.estimate.Findings = []engine.CheckFinding{{
+		Area:    "platform",
+		Level:   "error",
+		Message: "it may not be read",
+		Action:  "let it be read",
+	}}
 	s.get("/backups/new").want(http.StatusOK).says("A backup started now would stop at this",
 		"platform: It may not be read. Let it be read.")
 }

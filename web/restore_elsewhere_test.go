@@ -21,9 +21,14 @@ func TestRestoringAWeddingElsewhereWarnsOfItsDamage(t *testing.T) {
 	if a := s.get(form).want(http.StatusOK); strings.Contains(a.text(), "from after the damage") {
 		t.Error("a point from before the damage is said to be from after it")
 	}
-	s.console.damage = &engine.Damage{Point: "20261122T070500Z-bb", From: moment.Add(-time.Hour), To: moment, Rows: 95,
-		Gone: 28,
-		Safe: true}
+	s.console.damage = &engine.Damage{
+		Point: "20261122T070500Z-bb",
+		From:  moment.Add(-time.Hour),
+		To:    moment,
+		Rows:  95,
+		Gone:  28,
+		Safe:  true,
+	}
 	a := s.get(form).want(http.StatusOK).says("This recovery point is from after the damage", "28 of 95 rows vanished",
 		"The newest safe one before that")
 	a.one("a", "href", "/points/20261122T070500Z-bb/restore?wedding=w+1%2F2")

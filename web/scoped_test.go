@@ -41,8 +41,8 @@ type fakeScopes struct {
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
 	if id := in.Scope.WeddingID(); f.preview == nil || id != "" && id != f.preview.ID {
-		return nil, keepsake.Errorf(keepsake.CodeNotFound, "public.weddings has no row %s at recovery point %s", id,
-			in.Point)
+		return nil, keepsake.Errorf(keepsake.CodeNotFound,
+			"public.weddings has no row %s at recovery point %s", id, in.Point)
 	}
 	p := *f.preview
 	f.cameThisFar()
@@ -75,9 +75,13 @@ func (f *fakeScopes) RestoreScope(
 	}
 	f.applied = append(f.applied, in)
 	f.cameThisFar()
-	f.ended = console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateDone,
+	f.ended = console.Operation{
+		ID:     "op",
+		Kind:   console.KindScoped,
+		State:  console.StateDone,
 		Asked:  &console.RestoreAsked{ScopedInput: in.ScopedInput, Name: in.Name},
-		Scoped: &engine.ScopeResult{Restore: "20261123T120000Z-000000000001"}}
+		Scoped: &engine.ScopeResult{Restore: "20261123T120000Z-000000000001"},
+	}
 	if f.applyErr != nil {
 		f.ended.State, f.ended.ErrorCode, f.ended.ErrorMessage = console.StateFailed, keepsake.CodeOf(f.applyErr),
 			keepsake.MessageOf(f.applyErr)
@@ -93,22 +97,36 @@ func (f *fakeScopes) Await(context.Context, keepsake.Actor, string, time.Duratio
 }
 
 func (f *fakeScopes) GetScopedRestore(_ context.Context, _ keepsake.Actor, restore string) (*scope.Undo, error) {
-	return &scope.Undo{Restore: restore, Time: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), ID: f.preview.ID,
-		Name: f.preview.Name, Tables: f.preview.Tables, OfWedding: true}, nil
+	return &scope.Undo{
+		Restore:   restore,
+		Time:      time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		ID:        f.preview.ID,
+		Name:      f.preview.Name,
+		Tables:    f.preview.Tables,
+		OfWedding: true,
+	}, nil
 }
 
 func (f *fakeScopes) UndoScope(_ context.Context, _ keepsake.Actor, restore string) (console.Operation, error) {
 	f.undone = append(f.undone, restore)
-	f.ended = console.Operation{ID: "op", Kind: console.KindScoped, State: console.StateDone,
-		Scoped: &engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused}}
+	f.ended = console.Operation{
+		ID:     "op",
+		Kind:   console.KindScoped,
+		State:  console.StateDone,
+		Scoped: &engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused},
+	}
 	return f.ended, nil
 }
 
 func (f *fakeScopes) WeddingsByID(_ context.Context, _ keepsake.Actor, ids []string) (list []console.Wedding,
 	err error) {
 	for _, id := range ids {
-		list = append(list, console.Wedding{Wedding: engine.Wedding{ID: id, Couple: "Ada & Ben", Date: moment}, DaysLeft: 3,
-			Phase: keepsake.PhasePreparation, Urgency: keepsake.UrgencyUrgent})
+		list = append(list, console.Wedding{
+			Wedding:  engine.Wedding{ID: id, Couple: "Ada & Ben", Date: moment},
+			DaysLeft: 3,
+			Phase:    keepsake.PhasePreparation,
+			Urgency:  keepsake.UrgencyUrgent,
+		})
 	}
 	return list, nil
 }
@@ -120,8 +138,10 @@ func (f *fakeScopes) ListOrganizations(
 		return console.OrganizationPage{}, nil
 	}
 	return console.OrganizationPage{
-		Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}}, Next: "n&xt",
-		Newest: "p1"}, nil
+		Organizations: []engine.Organization{{ID: "o 1", Name: "The <Orchard> Barn", Weddings: 7}},
+		Next:          "n&xt",
+		Newest:        "p1",
+	}, nil
 }
 
 func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput, as scope.ExportAs,
@@ -130,8 +150,12 @@ func (f *fakeScopes) ExportScope(_ context.Context, _ keepsake.Actor, in console
 	if in.Scope.WeddingID() == "nobody" {
 		return keepsake.Errorf(keepsake.CodeNotFound, "There is no such wedding.")
 	}
-	return scope.Export(w, []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned,
-		Columns: f.preview.Tables[0].Columns, Rows: [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}}}},
+	return scope.Export(w, []scope.TableRows{{
+		Table:   "public.guests",
+		Belongs: scope.Owned,
+		Columns: f.preview.Tables[0].Columns,
+		Rows:    [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}},
+	}},
 		as)
 }
 
@@ -142,12 +166,27 @@ func (f *fakeScopes) GetWeddingAt(
 		return engine.WeddingAt{}, keepsake.Errorf(keepsake.CodeNotFound,
 			"public.weddings has no row %s at recovery point %s", wedding, point)
 	}
-	return engine.WeddingAt{Point: "20261123T070500Z-aa", Time: f.preview.PointTime, Name: f.preview.Name, ChunksRead: 7,
+	return engine.WeddingAt{
+		Point:       "20261123T070500Z-aa",
+		Time:        f.preview.PointTime,
+		Name:        f.preview.Name,
+		ChunksRead:  7,
 		ChunksTotal: 95,
-		Contacts: []scope.Contact{{Kind: "florist", Name: "Rose & Thistle", Who: "Ada O'Brien", Phone: "+44 1632 960001",
-			Email: "hello@example.org", Place: "Bath"}},
-		Tables: []scope.TableRows{{Table: "public.guests", Belongs: scope.Owned, Columns: f.preview.Tables[0].Columns,
-			Rows: [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}}}}}, nil
+		Contacts: []scope.Contact{{
+			Kind:  "florist",
+			Name:  "Rose & Thistle",
+			Who:   "Ada O'Brien",
+			Phone: "+44 1632 960001",
+			Email: "hello@example.org",
+			Place: "Bath",
+		}},
+		Tables: []scope.TableRows{{
+			Table:   "public.guests",
+			Belongs: scope.Owned,
+			Columns: f.preview.Tables[0].Columns,
+			Rows:    [][]*string{words("1", "=HYPERLINK(\"x\")"), {words("2")[0], nil}},
+		}},
+	}, nil
 }
 
 func (f *fakeScopes) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (
@@ -192,17 +231,29 @@ func words(list ...string) []*string {
 
 // damagedWedding is a preview with a row of every kind, one of them hostile.
 func damagedWedding() *scope.Preview {
-	return &scope.Preview{Point: "20261123T070500Z-aa", PointTime: time.Date(2026, 11, 23, 7, 5, 0, 0, time.UTC),
-		Root: "public.weddings", ID: "w 1/2",
-		Name: "Zoë & <Łukasz>", Fingerprint: "f00d", ChunksRead: 7, ChunksTotal: 95, Tables: []scope.TableChanges{{
-			Table: "public.guests", Belongs: scope.Owned, Key: []string{"id"},
+	return &scope.Preview{
+		Point:       "20261123T070500Z-aa",
+		PointTime:   time.Date(2026, 11, 23, 7, 5, 0, 0, time.UTC),
+		Root:        "public.weddings",
+		ID:          "w 1/2",
+		Name:        "Zoë & <Łukasz>",
+		Fingerprint: "f00d",
+		ChunksRead:  7,
+		ChunksTotal: 95,
+		Tables: []scope.TableChanges{{
+			Table:     "public.guests",
+			Belongs:   scope.Owned,
+			Key:       []string{"id"},
 			Columns:   []repository.Column{{Name: "id", Type: "bigint"}, {Name: "name", Type: "text"}},
-			Unchanged: 12, Notes: []string{"the column diet was added since: rows that are brought back get its default"},
+			Unchanged: 12,
+			Notes:     []string{"the column diet was added since: rows that are brought back get its default"},
 			Changes: []scope.Change{
 				{Op: scope.Insert, After: words("1", "<script>alert(1)</script>")},
 				{Op: scope.Update, Before: words("2", "Vandal"), After: words("2", "Ada")},
 				{Op: scope.Delete, Before: words("3", "new since")},
-				{Op: scope.Insert, After: words("4", "Ben"), Refused: "another row has the same email"}}}}}
+				{Op: scope.Insert, After: words("4", "Ben"), Refused: "another row has the same email"}},
+		}},
+	}
 }
 
 func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
@@ -336,18 +387,18 @@ func TestOnlyWhatIsShownIsConfirmed(t *testing.T) {
 	}{
 		"mode": {"/weddings/w%201%2F2/restore", func(v url.Values) { v.Set("mode", "rewind") },
 			"Make everything as it was: 1 comes back, 1 changes, 1 goes"},
-		"point": {"/weddings/w%201%2F2/restore", func(v url.Values) { v.Set("point", "20261122T070500Z-bb") },
-			"Bring back 1 row"},
+		"point": {"/weddings/w%201%2F2/restore",
+			func(v url.Values) { v.Set("point", "20261122T070500Z-bb") }, "Bring back 1 row"},
 		"a row ticked off": {"/weddings/w%201%2F2/restore?mode=rewind",
 			func(v url.Values) { v.Add("skip", "public.guests id 3") }, "Make everything as it was: 1 comes back, 1 changes"},
 		"a table ticked off": {"/weddings/w%201%2F2/restore?mode=rewind",
 			func(v url.Values) { v.Add("skip", "public.guests *") }, ""},
-		"tiers": {"/platform/restore?tier=critical", func(v url.Values) { v.Add("tier", "high") },
-			"Bring back 1 row"},
+		"tiers": {"/platform/restore?tier=critical",
+			func(v url.Values) { v.Add("tier", "high") }, "Bring back 1 row"},
 		"everything": {"/platform/restore?tier=critical",
 			func(v url.Values) { v.Set("everything", "yes"); v.Del("tier") }, "Bring back 1 row"},
-		"organization": {"/platform/restore?organization=o+1", func(v url.Values) { v.Set("organization", "o 2") },
-			"Bring back 1 row"},
+		"organization": {"/platform/restore?organization=o+1",
+			func(v url.Values) { v.Set("organization", "o 2") }, "Bring back 1 row"},
 		"no choice known": {"/platform/restore?tier=critical", func(v url.Values) { v.Del("shown") }, "Bring back 1 row"},
 	} {
 		s := signedIn(t)

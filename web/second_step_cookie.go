@@ -47,8 +47,14 @@ func (k *cookies) Step(r *http.Request) (step auth.Step, ok bool) {
 
 // SetStep lets the browser keep a sign-in that it has to finish; nil takes it away.
 func (k *cookies) SetStep(c echo.Context, step *auth.Step) error {
-	cookie := &http.Cookie{Name: secondStepCookie, Path: signInPath, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: k.Secure(c.Request()), MaxAge: -1}
+	cookie := &http.Cookie{
+		Name:     secondStepCookie,
+		Path:     signInPath,
+		HttpOnly: true,
+		SameSite: http.SameSiteStrictMode,
+		Secure:   k.Secure(c.Request()),
+		MaxAge:   -1,
+	}
 	if step != nil {
 		value, err := k.step.Encode(secondStepCookie, step)
 		if err != nil { // the error may quote what was not written

@@ -21,8 +21,12 @@ type clientTimeouts struct {
 }
 
 // defaultTimeouts are enough for a phone at the edge of a field, and too little to hold connections open for nothing.
-var defaultTimeouts = clientTimeouts{headers: 10 * time.Second, request: 30 * time.Second, answer: 60 * time.Second,
-	idle: 2 * time.Minute}
+var defaultTimeouts = clientTimeouts{
+	headers: 10 * time.Second,
+	request: 30 * time.Second,
+	answer:  60 * time.Second,
+	idle:    2 * time.Minute,
+}
 
 // maxHeaders bounds the headers of a request, in bytes.
 const maxHeaders = 64 << 10

@@ -42,8 +42,8 @@ type cookies struct {
 // newCookies derives the cookie's keys from secret, which every process of one console shares.
 func newCookies(secret keepsake.Secret, proxies []netip.Prefix) (*cookies, error) {
 	if len(secret.Reveal()) < 32 {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "the session secret has %d bytes; it needs at least 32",
-			len(secret.Reveal()))
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"the session secret has %d bytes; it needs at least 32", len(secret.Reveal()))
 	}
 	key := func(purpose string) ([]byte, error) {
 		return hkdf.Key(sha256.New, []byte(secret.Reveal()), nil, "keepsake web v1 "+purpose, 32)
@@ -147,9 +147,12 @@ func (k *cookies) identify(known handlers.Sessions) echo.MiddlewareFunc {
 				}
 				return next(c)
 			default:
-				return &keepsake.Error{Code: keepsake.CodeUnavailable,
+				return &keepsake.Error{
+					Code: keepsake.CodeUnavailable,
 					Message: "Keepsake cannot look up who you are: its own database does not answer. Your backups are not affected; " +
-						"the command line restores without it. Try again in a moment.", Err: err}
+						"the command line restores without it. Try again in a moment.",
+					Err: err,
+				}
 			}
 		}
 	}

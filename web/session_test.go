@@ -139,18 +139,34 @@ func TestCookieIsSecureBehindTLS(t *testing.T) {
 	}{
 		"plain": {remote: "10.0.0.9:1", want: false},
 		"tls":   {tls: true, remote: "10.0.0.9:1", want: true},
-		"trusted proxy": {remote: "10.0.0.9:1", proto: "https",
-			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
-		"two proxies": {remote: "10.0.0.9:1", proto: "https, http",
-			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: true},
-		"untrusted proxy": {remote: "192.0.2.9:1", proto: "https",
-			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, want: false},
+		"trusted proxy": {
+			remote:  "10.0.0.9:1",
+			proto:   "https",
+			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			want:    true,
+		},
+		"two proxies": {
+			remote:  "10.0.0.9:1",
+			proto:   "https, http",
+			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			want:    true,
+		},
+		"untrusted proxy": {
+			remote:  "192.0.2.9:1",
+			proto:   "https",
+			proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			want:    false,
+		},
 		"no proxy at all": {remote: "10.0.0.9:1", proto: "https", want: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := web.New(web.Deps{Console: newFakeConsole(), Auth: newFakeAuth(),
-				SessionSecret: "0123456789abcdef0123456789abcdef", TrustedProxies: tt.proxies})
+			e, err := web.New(web.Deps{
+				Console:        newFakeConsole(),
+				Auth:           newFakeAuth(),
+				SessionSecret:  "0123456789abcdef0123456789abcdef",
+				TrustedProxies: tt.proxies,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

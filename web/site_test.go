@@ -40,12 +40,20 @@ func newSiteOf(t *testing.T, set func(*web.Deps)) *site {
 	t.Helper()
 	s := &site{t: t, console: newFakeConsole(), auth: newFakeAuth(), tokens: newFakeTokens(), log: &locked{}}
 	d := web.Deps{
-		Console: s.console, Auth: s.auth, Credentials: s.tokens,
+		Console:     s.console,
+		Auth:        s.auth,
+		Credentials: s.tokens,
 		Logger: slog.New(slog.NewTextHandler(testenv.Log("the console's log", s.log),
-			&slog.HandlerOptions{Level: slog.LevelDebug})), SessionSecret: testSecret,
-		Version: "test", Now: func() time.Time { return moment },
-		Stream: handlers.StreamTiming{Gap: time.Millisecond, Heartbeat: 20 * time.Millisecond, Life: time.Minute,
-			Patience: time.Second},
+			&slog.HandlerOptions{Level: slog.LevelDebug})),
+		SessionSecret: testSecret,
+		Version:       "test",
+		Now:           func() time.Time { return moment },
+		Stream: handlers.StreamTiming{
+			Gap:       time.Millisecond,
+			Heartbeat: 20 * time.Millisecond,
+			Life:      time.Minute,
+			Patience:  time.Second,
+		},
 	}
 	set(&d)
 	e, err := web.New(d)

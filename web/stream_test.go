@@ -107,8 +107,11 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 	stream := s.watch(t.Context(), "/operations/op1/events?after=7")
 
 	o.EventID = 8
-	s.console.events <- console.Event{ID: 8, Operation: o,
-		Log: []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "line\r\n<one>"}}}}
+	s.console.events <- console.Event{
+		ID:        8,
+		Operation: o,
+		Log:       []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "line\r\n<one>"}}},
+	}
 	first := group(t, stream)
 	if first["id"] != "8" || !strings.Contains(first["progress"], "40 %") ||
 		!strings.Contains(first["strip"], "Full backup") || !strings.Contains(first["status"], "40 % done") ||
@@ -123,8 +126,16 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 	p := *o.Progress
 	p.UpdatedAt, p.BytesDone = p.UpdatedAt.Add(2*time.Second), p.BytesDone+20<<20
 	o.Progress = &p
-	p.Tables = []engine.TableProgress{{Schema: "public", Name: "users", Tier: "critical", State: engine.ItemRunning,
-		RowsDone: 600, RowsTotal: 1000, BytesDone: 60 << 20, BytesTotal: 100 << 20}}
+	p.Tables = []engine.TableProgress{{
+		Schema:     "public",
+		Name:       "users",
+		Tier:       "critical",
+		State:      engine.ItemRunning,
+		RowsDone:   600,
+		RowsTotal:  1000,
+		BytesDone:  60 << 20,
+		BytesTotal: 100 << 20,
+	}}
 	s.console.events <- console.Event{ID: 9, Operation: o}
 	second := group(t, stream)
 	if !strings.Contains(second["progress"], "10 MiB/s") || !strings.Contains(second["progress"], "a few seconds") ||
@@ -137,8 +148,11 @@ func TestStreamSendsStatesLinesAndTheEnd(t *testing.T) {
 	if more := group(t, stream); more["end"] != "" || more["id"] != "10" {
 		t.Errorf("ended before the last line: %v", more["end"])
 	}
-	s.console.events <- console.Event{ID: 11, Operation: o,
-		Log: []console.LogLine{{ID: 11, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "last line"}}}}
+	s.console.events <- console.Event{
+		ID:        11,
+		Operation: o,
+		Log:       []console.LogLine{{ID: 11, LogLine: engine.LogLine{Time: moment, Level: "info", Message: "last line"}}},
+	}
 	last := group(t, stream)
 	if _, ok := last["end"]; !ok || last["id"] != "11" || !strings.Contains(last["log"], "last line") {
 		t.Errorf("last state: %v", last)
@@ -275,8 +289,11 @@ func TestAStreamThatNobodyReadsIsGivenUp(t *testing.T) {
 			t.Fatalf("%s: %s", path, resp.Status)
 		}
 		watching := <-s.console.watching
-		much := []console.LogLine{{ID: 8, LogLine: engine.LogLine{Time: moment, Level: "info",
-			Message: strings.Repeat("x", 1<<20)}}}
+		much := []console.LogLine{{ID: 8, LogLine: engine.LogLine{
+			Time:    moment,
+			Level:   "info",
+			Message: strings.Repeat("x", 1<<20),
+		}}}
 		patience := time.After(10 * time.Second)
 		for given := false; !given; {
 			select {

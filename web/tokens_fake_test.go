@@ -110,8 +110,10 @@ func (f *fakeTokens) GetEnrolment(context.Context, keepsake.Actor) (auth.Enrolme
 	if !f.step.Begun {
 		return auth.Enrolment{}, keepsake.Errorf(keepsake.CodeNotFound, "Nothing was begun.")
 	}
-	return auth.Enrolment{Secret: "JBSW Y3DP EHPK 3PXP",
-		Link: "otpauth://totp/Keepsake:amelia@wedsync.example?secret=JBSWY3DPEHPK3PXP&issuer=Keepsake"}, f.proven()
+	return auth.Enrolment{
+		Secret: "JBSW Y3DP EHPK 3PXP",
+		Link:   "otpauth://totp/Keepsake:amelia@wedsync.example?secret=JBSWY3DPEHPK3PXP&issuer=Keepsake",
+	}, f.proven()
 }
 
 func (f *fakeTokens) ConfirmSecondStep(

@@ -38,10 +38,17 @@ func (f *fakeWeddings) ListWeddings(
 	}
 	for i := range 50 {
 		days := len(in.Cursor) + i
-		page.Weddings = append(page.Weddings, console.Wedding{DaysLeft: days, Phase: keepsake.PhaseOf(days),
-			Urgency: keepsake.UrgencyOf(days),
-			Wedding: engine.Wedding{ID: fmt.Sprintf("w %d/2", days), Couple: "Zoë & <Łukasz>", Organization: "Rose & Oak",
-				Date: moment.AddDate(0, 0, days)}})
+		page.Weddings = append(page.Weddings, console.Wedding{
+			DaysLeft: days,
+			Phase:    keepsake.PhaseOf(days),
+			Urgency:  keepsake.UrgencyOf(days),
+			Wedding: engine.Wedding{
+				ID:           fmt.Sprintf("w %d/2", days),
+				Couple:       "Zoë & <Łukasz>",
+				Organization: "Rose & Oak",
+				Date:         moment.AddDate(0, 0, days),
+			},
+		})
 	}
 	point := samplePoint("20261123T070500Z-aa")
 	page.Next, page.Newest = "after&50", &point
@@ -66,8 +73,15 @@ func (f *fakeWeddings) SaveMilestone(_ context.Context, _ keepsake.Actor, in con
 func (f *fakeWeddings) GetWeddingChanges(_ context.Context, _ keepsake.Actor, _, from, to string) (
 	engine.WeddingChanges, error) {
 	f.compared = append(f.compared, [2]string{from, to})
-	w := engine.WeddingChanges{Name: "Zoë & <Łukasz>", From: moment, FromPoint: "20261123T070500Z-aa", ToPoint: to,
-		ChunksRead: 3, ChunksTotal: 9, Tables: damagedWedding().Tables}
+	w := engine.WeddingChanges{
+		Name:        "Zoë & <Łukasz>",
+		From:        moment,
+		FromPoint:   "20261123T070500Z-aa",
+		ToPoint:     to,
+		ChunksRead:  3,
+		ChunksTotal: 9,
+		Tables:      damagedWedding().Tables,
+	}
 	if to != engine.Now {
 		w.To, w.Tables = moment, nil
 	}
@@ -75,10 +89,17 @@ func (f *fakeWeddings) GetWeddingChanges(_ context.Context, _ keepsake.Actor, _,
 }
 
 func longTimeline(points int) console.WeddingTimeline {
-	t := console.WeddingTimeline{Now: moment, Wedding: console.Wedding{DaysLeft: 40, Phase: keepsake.PhasePlanning,
-		Urgency: keepsake.UrgencyNormal,
-		Wedding: engine.Wedding{ID: "w 1/2", Couple: "Zoë & <Łukasz>", Organization: "Rose & Oak",
-			Date: moment.Truncate(24*time.Hour).AddDate(0, 0, 40)}}}
+	t := console.WeddingTimeline{Now: moment, Wedding: console.Wedding{
+		DaysLeft: 40,
+		Phase:    keepsake.PhasePlanning,
+		Urgency:  keepsake.UrgencyNormal,
+		Wedding: engine.Wedding{
+			ID:           "w 1/2",
+			Couple:       "Zoë & <Łukasz>",
+			Organization: "Rose & Oak",
+			Date:         moment.Truncate(24*time.Hour).AddDate(0, 0, 40),
+		},
+	}}
 	t.Milestones = []console.Milestone{{Name: "contract_signed", Day: moment.AddDate(0, -3, 0)},
 		{Name: "day_before_wedding", Day: t.Date.AddDate(0, 0, -1), Derived: true}}
 	for i := range points {
@@ -172,8 +193,8 @@ func TestTheEmergencyPage(t *testing.T) {
 	s := signedIn(t)
 	s.console.dashboard.Weddings = []console.Wedding{{
 		Wedding: engine.Wedding{ID: "w 1/2", Couple: "Zoë & <Łukasz>", Date: moment}, Urgency: keepsake.UrgencyEmergency}}
-	body := s.get("/emergency").want(http.StatusOK).says("What do you need?", "Vendor contacts now",
-		"Restore everything").body
+	body := s.get("/emergency").want(http.StatusOK).says("What do you need?",
+		"Vendor contacts now", "Restore everything").body
 	for _, want := range []string{`href="/weddings/w%201%2F2/contacts"`, `href="/weddings/w%201%2F2/restore"`,
 		"/platform/restore?mode=missing&amp;point="} {
 		if !strings.Contains(body, want) {
@@ -209,11 +230,17 @@ func TestTheEmergencyPage(t *testing.T) {
 }
 
 func (f *fakeWeddings) ExplainScope(_ context.Context, _ keepsake.Actor, organization bool) (*scope.Plan, error) {
-	p := &scope.Plan{Root: "public.weddings",
-		Tables: []*scope.Table{{Name: "public.weddings", Belongs: scope.Owned, Why: "it is the root of the scope",
-			Key: []string{"id"}},
+	p := &scope.Plan{
+		Root: "public.weddings",
+		Tables: []*scope.Table{{
+			Name:    "public.weddings",
+			Belongs: scope.Owned,
+			Why:     "it is the root of the scope",
+			Key:     []string{"id"},
+		},
 			{Name: "public.suppliers", Belongs: scope.Shared, Why: "rows of the scope point at it", Key: []string{"id"}},
-			{Name: "crm.<logs>", Belongs: scope.Outside, Why: "no reference leads from it"}}}
+			{Name: "crm.<logs>", Belongs: scope.Outside, Why: "no reference leads from it"}},
+	}
 	if organization {
 		p.Root = "public.organizations"
 	}

@@ -107,8 +107,13 @@ func (b *bench) prepareConsole() error {
 		return err
 	}
 	owner, server, err := db.Provision(b.ctx, keepsake.Secret(b.server.URL("postgres")),
-		db.ProvisionInput{Database: consoleDatabase,
-			Owner: consoleDatabase + "_owner", OwnerPassword: benchPassword, Server: consoleDatabase, Password: benchPassword})
+		db.ProvisionInput{
+			Database:      consoleDatabase,
+			Owner:         consoleDatabase + "_owner",
+			OwnerPassword: benchPassword,
+			Server:        consoleDatabase,
+			Password:      benchPassword,
+		})
 	if err == nil {
 		err = db.Prepare(b.ctx, owner, server, slog.New(slog.DiscardHandler))
 	}

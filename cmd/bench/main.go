@@ -75,8 +75,13 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(root) }()
-	b := &bench{ctx: ctx, dir: root, keepsake: filepath.Join(root, "keepsake"), times: map[string][]time.Duration{},
-		stored: map[string]int64{}}
+	b := &bench{
+		ctx:      ctx,
+		dir:      root,
+		keepsake: filepath.Join(root, "keepsake"),
+		times:    map[string][]time.Duration{},
+		stored:   map[string]int64{},
+	}
 	if err := b.setup(*weddings, !*small, *only != "scope" && *only != "console"); err != nil {
 		return err
 	}
@@ -208,8 +213,8 @@ func (b *bench) round(i int) error {
 	dump := filepath.Join(b.dir, fmt.Sprintf("dump%d", i))
 	b.repository = fmt.Sprintf("repo%d", i)
 	url := b.server.URL(platform)
-	if _, err := b.timed("pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"), "-Fd", "-j2", "-Z1", "-f", dump, "-d",
-		url); err != nil {
+	if _, err := b.timed("pg_dump", nil, filepath.Join(b.tools.Dir, "pg_dump"),
+		"-Fd", "-j2", "-Z1", "-f", dump, "-d", url); err != nil {
 		return err
 	}
 	if err := b.newRepository(url); err != nil {

@@ -43,8 +43,10 @@ func (b *bench) prepareBackRest() error {
 	}
 	password, _ := u.User.Password()
 	dir := filepath.Join(b.dir, "backrest")
-	b.backRest = backRest{config: filepath.Join(dir, "pgbackrest.conf"),
-		env: []string{"PGHOST=" + u.Hostname(), "PGPASSWORD=" + password}}
+	b.backRest = backRest{
+		config: filepath.Join(dir, "pgbackrest.conf"),
+		env:    []string{"PGHOST=" + u.Hostname(), "PGPASSWORD=" + password},
+	}
 	folders := map[string]string{"repo1-path": "repo", "lock-path": "lock", "spool-path": "spool"}
 	text := fmt.Sprintf(`[bench]
 pg1-path=%s
@@ -151,8 +153,11 @@ func (b *bench) backRestRestore(i int) error {
 		return err
 	}
 	started := time.Now()
-	server, err := testenv.StartPostgres(b.ctx, testenv.PostgresOptions{Dir: dir, Log: &b.log,
-		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical"}})
+	server, err := testenv.StartPostgres(b.ctx, testenv.PostgresOptions{
+		Dir:      dir,
+		Log:      &b.log,
+		Settings: map[string]string{"shared_buffers": "512MB", "max_wal_size": "4GB", "wal_level": "logical"},
+	})
 	if err != nil {
 		return fmt.Errorf("start what pgbackrest restored: %w", err)
 	}

@@ -110,8 +110,8 @@ func (b *bench) oneWedding(s *scoped, id int) error {
 		return err
 	}
 	dropCaches()
-	out, err := b.timed("preview", nil, b.keepsake, "scope", "preview", "latest", "--wedding", wedding, "--mode", "rewind",
-		"--json")
+	out, err := b.timed("preview", nil, b.keepsake, "scope", "preview", "latest",
+		"--wedding", wedding, "--mode", "rewind", "--json")
 	if err != nil {
 		return err
 	}

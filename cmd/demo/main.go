@@ -77,8 +77,8 @@ func run(ctx context.Context) error {
 		w.say.line("Stopping …")
 		return nil
 	case <-w.console.Done():
-		return fmt.Errorf("the console ended by itself; its last words, from %s:\n%s", w.path("log", "console.log"),
-			w.console.LastWords())
+		return fmt.Errorf("the console ended by itself; its last words, from %s:\n%s",
+			w.path("log", "console.log"), w.console.LastWords())
 	}
 }
 

@@ -44,8 +44,8 @@ func (n *narrator) move(done, total int, what string) {
 	}
 	const width = 20
 	full := width * done / total
-	n.draw(strings.Repeat("█", full) + strings.Repeat("░", width-full) + fmt.Sprintf(" %3d %%  %.40s", 100*done/total,
-		what))
+	n.draw(strings.Repeat("█", full) + strings.Repeat("░", width-full) + fmt.Sprintf(" %3d %%  %.40s",
+		100*done/total, what))
 }
 
 func (n *narrator) draw(rest string) {

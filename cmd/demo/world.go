@@ -56,8 +56,8 @@ func (w *world) start(ctx context.Context, weddings int, large bool, port int) e
 	if w.state.AdminPassword == "" {
 		w.state.ConsolePassword, w.state.AdminPassword = rand.Text(), strings.ToLower(rand.Text()[:16])
 	}
-	if err := errors.Join(os.MkdirAll(w.path("log"), 0o755), os.MkdirAll(w.path("bin"), 0o755),
-		w.choosePorts(port)); err != nil {
+	if err := errors.Join(os.MkdirAll(w.path("log"), 0o755),
+		os.MkdirAll(w.path("bin"), 0o755), w.choosePorts(port)); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -130,8 +130,12 @@ func (w *world) startPostgres(ctx context.Context) (err error) {
 		return err
 	}
 	w.postgres, err = testenv.StartPostgres(ctx,
-		testenv.PostgresOptions{Dir: w.path("postgres"), Port: w.state.Ports.Postgres, Log: log,
-			Settings: map[string]string{"wal_level": "logical", "shared_buffers": "256MB", "max_wal_size": "2GB"}})
+		testenv.PostgresOptions{
+			Dir:      w.path("postgres"),
+			Port:     w.state.Ports.Postgres,
+			Log:      log,
+			Settings: map[string]string{"wal_level": "logical", "shared_buffers": "256MB", "max_wal_size": "2GB"},
+		})
 	return err
 }
 
@@ -140,8 +144,8 @@ func (w *world) startS3(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.s3, err = testenv.StartS3(ctx, w.path("s3"), testenv.WithPort(w.state.Ports.S3),
-		testenv.WithLog(log)); err != nil {
+	if w.s3, err = testenv.StartS3(ctx, w.path("s3"),
+		testenv.WithPort(w.state.Ports.S3), testenv.WithLog(log)); err != nil {
 		return err
 	}
 	return w.s3.CreateBucket(ctx, s3Bucket)
@@ -152,8 +156,8 @@ func (w *world) startGCS(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.gcs, err = testenv.StartGCS(ctx, w.path("gcs"), testenv.WithPort(w.state.Ports.GCS),
-		testenv.WithLog(log)); err != nil {
+	if w.gcs, err = testenv.StartGCS(ctx, w.path("gcs"),
+		testenv.WithPort(w.state.Ports.GCS), testenv.WithLog(log)); err != nil {
 		return err
 	}
 	return w.gcs.CreateBucket(ctx, gcsBucket)
@@ -172,9 +176,13 @@ func (w *world) fill(ctx context.Context) error {
 	if err := w.postgres.CreateDatabase(ctx, platformDB); err != nil {
 		return err
 	}
-	err = sample.Load(ctx, w.postgres.URL(platformDB), sample.Options{Weddings: w.state.Weddings, Large: w.state.Large,
-		Seed:  1,
-		Today: time.Now(), Progress: w.say.move})
+	err = sample.Load(ctx, w.postgres.URL(platformDB), sample.Options{
+		Weddings: w.state.Weddings,
+		Large:    w.state.Large,
+		Seed:     1,
+		Today:    time.Now(),
+		Progress: w.say.move,
+	})
 	if err != nil {
 		return err
 	}
@@ -190,9 +198,13 @@ func (w *world) configure(ctx context.Context) error {
 		}
 	}
 	owner, url, err := db.Provision(ctx, keepsake.Secret(w.postgres.URL("postgres")),
-		db.ProvisionInput{Database: consoleDB, Owner: consoleDB + "_owner",
-			OwnerPassword: keepsake.Secret(w.state.OwnerPassword), Server: consoleDB,
-			Password: keepsake.Secret(w.state.ConsolePassword)})
+		db.ProvisionInput{
+			Database:      consoleDB,
+			Owner:         consoleDB + "_owner",
+			OwnerPassword: keepsake.Secret(w.state.OwnerPassword),
+			Server:        consoleDB,
+			Password:      keepsake.Secret(w.state.ConsolePassword),
+		})
 	if err != nil {
 		return err
 	}
@@ -246,8 +258,8 @@ func (w *world) initialise(ctx context.Context) error {
 func (w *world) makeAdmin(ctx context.Context) error {
 	err := w.command(ctx, w.state.AdminPassword+"\n", "admin", "create", "--email", adminEmail, "--password-stdin")
 	if err != nil { // a run that was stopped here has made the account already
-		if again := w.command(ctx, w.state.AdminPassword+"\n", "admin", "password", "--email", adminEmail,
-			"--password-stdin"); again != nil {
+		if again := w.command(ctx, w.state.AdminPassword+"\n", "admin", "password",
+			"--email", adminEmail, "--password-stdin"); again != nil {
 			return err
 		}
 	}

@@ -65,8 +65,8 @@ func (c *alertTestCommand) Run(a *app) error {
 		return err
 	}
 	if len(conf.Alerts.URLs) == 0 {
-		return keepsake.Errorf(keepsake.CodeInvalid, "%s: alerts.urls: no address is configured, so nobody is told: add one",
-			conf.Path())
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: alerts.urls: no address is configured, so nobody is told: add one", conf.Path())
 	}
 	c.tried, err = alert.Test(a.ctx, conf.Alerts.URLs, conf.Server.BaseURL, time.Now())
 	if err != nil {

@@ -104,8 +104,13 @@ func TestAScriptAtTheAPI(t *testing.T) {
 	// A backup, sent at once under one key, is one backup.
 	key := "deploy 17"
 	params := &apiclient.CreateBackupParams{IdempotencyKey: &key}
-	want := apiclient.CreateBackup{Type: apiclient.CreateBackupTypeIncremental, Wedding: new("3"),
-		Milestone: new("contract_signed"), Note: new("before the deploy"), Labels: &map[string]string{"app": "4.2"}}
+	want := apiclient.CreateBackup{
+		Type:      apiclient.CreateBackupTypeIncremental,
+		Wedding:   new("3"),
+		Milestone: new("contract_signed"),
+		Note:      new("before the deploy"),
+		Labels:    &map[string]string{"app": "4.2"},
+	}
 	var wg sync.WaitGroup
 	ids := make([]string, 4)
 	for i := range ids {
@@ -209,8 +214,10 @@ func (c typed) findsPoints() string {
 func (c typed) labels(point string) {
 	c.t.Helper()
 	saved := as[apiclient.PointDetail](c.t, http.StatusOK)(
-		c.SavePointWithResponse(c.t.Context(), point, apiclient.SavePoint{Labels: &map[string]string{"deploy": "blue"},
-			Locked: new(true)}))
+		c.SavePointWithResponse(c.t.Context(), point, apiclient.SavePoint{
+			Labels: &map[string]string{"deploy": "blue"},
+			Locked: new(true),
+		}))
 	if (*saved.Labels)["deploy"] != "blue" || saved.Locked == nil || !*saved.Locked || *saved.Note != "before the deploy" {
 		c.t.Errorf("%+v", saved)
 	}
@@ -273,8 +280,10 @@ func (c typed) readsTheTrail(backup string) {
 	c.t.Helper()
 	ctx := c.t.Context()
 	list := as[apiclient.AuditListBody](c.t, http.StatusOK)(
-		c.ListAuditWithResponse(ctx, &apiclient.ListAuditParams{Action: new("backup.start"),
-			Outcome: new(apiclient.ListAuditParamsOutcomeAllowed)}))
+		c.ListAuditWithResponse(ctx, &apiclient.ListAuditParams{
+			Action:  new("backup.start"),
+			Outcome: new(apiclient.ListAuditParamsOutcomeAllowed),
+		}))
 	if len(list.Entries) != 1 || *list.Entries[0].Target != backup || list.Entries[0].Token == nil ||
 		list.Entries[0].RequestID == nil || *list.Entries[0].Wedding != "3" {
 		c.t.Fatalf("%+v", list.Entries)

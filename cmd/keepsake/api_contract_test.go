@@ -55,8 +55,11 @@ func readContract(t *testing.T) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{},
-		known: map[string][]string{}}
+	c := &contract{
+		compiler: jsonschema.NewCompiler(),
+		compiled: map[string]*jsonschema.Schema{},
+		known:    map[string][]string{},
+	}
 	if err := json.Unmarshal(text, &c.doc); err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +83,8 @@ func readContract(t *testing.T) *contract {
 }
 
 // saidOf are the headers that a program goes by: where an answer has one, the document says so.
-var saidOf = []string{"Location", "ETag", "WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy",
-	"Idempotent-Replayed"}
+var saidOf = []string{"Location", "ETag", "WWW-Authenticate",
+	"Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed"}
 
 // check says what of an answer is not what the document promises of the status; "" is nothing.
 func (c *contract) check(t *rapid.T, op promised, status int, head http.Header, body []byte) string {

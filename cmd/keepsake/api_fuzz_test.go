@@ -37,8 +37,10 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 	c := readContract(t)
 	client := s.client()
 	done := client.ended(as[apiclient.Operation](t, http.StatusAccepted)(
-		client.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{Type: apiclient.CreateBackupTypeIncremental,
-			Wedding: new("3")})).ID)
+		client.CreateBackupWithResponse(t.Context(), nil, apiclient.CreateBackup{
+			Type:    apiclient.CreateBackupTypeIncremental,
+			Wedding: new("3"),
+		})).ID)
 	tested := client.ended(as[apiclient.Operation](t, http.StatusAccepted)(
 		client.StartTestWithResponse(t.Context(), nil, apiclient.StartTest{Point: done.Point})).ID)
 	tests := as[apiclient.TestListBody](t, http.StatusOK)(client.ListTestsWithResponse(t.Context(), nil)).Tests

@@ -66,8 +66,8 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 func TestAnOperationIsShownToWhoBegan(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "bea@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "bea@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	own, other := withToken(t, base, "backup"), tokenOf(t, base, "bea@example.com", "backup", "restore")

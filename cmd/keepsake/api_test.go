@@ -149,8 +149,8 @@ func (w *world) scripted(t *testing.T, scopes ...string) script {
 	t.Helper()
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, end := w.serve(t)
@@ -185,8 +185,8 @@ func TestAPIRefusals(t *testing.T) {
 		writer.send(http.MethodGet, path, nil).want(http.StatusForbidden)
 	}
 	// A refusal is of who asks, and is not what somebody is answered later who may.
-	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key",
-		"nightly").want(http.StatusForbidden)
+	reader.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"},
+		"Idempotency-Key", "nightly").want(http.StatusForbidden)
 	writer.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "critical"}, "Idempotency-Key",
 		"nightly").want(http.StatusAccepted)
 	s := withToken(t, base, "read", "backup", "restore")
@@ -268,8 +268,8 @@ func TestAPIRateLimits(t *testing.T) {
 			t.Errorf("RateLimit: %s", limit)
 		}
 	}
-	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"}, "Idempotency-Key",
-		fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
+	a := s.send(http.MethodPost, "/api/backups/create", map[string]any{"type": "full"},
+		"Idempotency-Key", fmt.Sprint(time.Now())).want(http.StatusTooManyRequests)
 	if a.head.Get("Retry-After") == "" || !strings.Contains(a.head.Get("RateLimit-Policy"), "q=2") {
 		t.Errorf("%v", a.head)
 	}

@@ -18,8 +18,8 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 	w.write(t, w.config, string(raw)+"server: {second_approver: true}\n")
 	w.withConsole(t)
 	p, _ := w.served(t)
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ben@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ben@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	w.must(t, exitDone, "backup")

@@ -47,8 +47,8 @@ func (a *app) printAudit(v console.AuditVerdict) {
 		a.printf("Not read: %s\n", m)
 	}
 	for _, s := range v.Earlier {
-		a.printf("An earlier trail of this repository, %s, ended with row %d; it was last sealed on %s.\n", s.Trail, s.Row,
-			s.At.Format(time.DateOnly))
+		a.printf("An earlier trail of this repository, %s, ended with row %d; it was last sealed on %s.\n",
+			s.Trail, s.Row, s.At.Format(time.DateOnly))
 	}
 	switch {
 	case v.Unsealed != "" && v.Intact:

@@ -121,8 +121,8 @@ func TestAuditAfterAConsoleWasMadeAnew(t *testing.T) {
 	w.must(t, exitDone, "init")
 	for range 2 {
 		w.withConsole(t)
-		if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", "ada@example.com",
-			"--password-stdin"); o.code != exitDone {
+		if o := w.runWith(t, "a long enough passphrase\n", "admin", "create",
+			"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 			t.Fatal(o.err)
 		}
 		if o := w.run(t, "audit", "verify"); o.code == exitDamage {
@@ -155,13 +155,13 @@ func TestAuditExport(t *testing.T) {
 	w := newWorld(t, protecting)
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
-	if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, "a long enough passphrase\n", "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
 	today := time.Now().UTC().Format(time.DateOnly)
-	lines := strings.Split(strings.TrimSpace(w.must(t, exitDone, "audit", "export", "--format", "jsonl", "--from",
-		today).out), "\n")
+	lines := strings.Split(strings.TrimSpace(w.must(t, exitDone, "audit", "export",
+		"--format", "jsonl", "--from", today).out), "\n")
 	actions := []string{}
 	for _, l := range lines {
 		var row map[string]any

@@ -27,8 +27,12 @@ type backupCommand struct {
 }
 
 func (c *backupCommand) deed() deed {
-	d := deed{action: audit.BackupStart, end: audit.BackupEnd, target: c.result.Point,
-		detail: map[string]any{"note": c.Note}}
+	d := deed{
+		action: audit.BackupStart,
+		end:    audit.BackupEnd,
+		target: c.result.Point,
+		detail: map[string]any{"note": c.Note},
+	}
 	switch { // chosen by who asks, or by the backup itself
 	case c.Type != nil:
 		d.detail["type"] = *c.Type
@@ -86,10 +90,19 @@ func (c *backupCommand) Run(a *app) error {
 	bar, started := a.progress("Backup", true), time.Now()
 	r, err := e.Backup(a.ctx, in, bar)
 	bar.done()
-	c.ended = console.EndedBackup{Platform: conf.Platform.Name, By: "the command line of " + a.actor().Address,
-		Started: started, Ended: time.Now(), Type: in.Type,
-		Note: in.Note, Labels: in.Labels, Weddings: in.Weddings, Result: &r, Err: err, StoppedByPerson: err != nil &&
-			a.ctx.Err() != nil}
+	c.ended = console.EndedBackup{
+		Platform:        conf.Platform.Name,
+		By:              "the command line of " + a.actor().Address,
+		Started:         started,
+		Ended:           time.Now(),
+		Type:            in.Type,
+		Note:            in.Note,
+		Labels:          in.Labels,
+		Weddings:        in.Weddings,
+		Result:          &r,
+		Err:             err,
+		StoppedByPerson: err != nil && a.ctx.Err() != nil,
+	}
 	if err != nil {
 		return err
 	}

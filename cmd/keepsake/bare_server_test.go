@@ -75,8 +75,8 @@ func TestBareServerGetsEverythingBack(t *testing.T) {
 		{"owner", "public.v", "42704", `role "bare_kept" does not exist`, "", ""},
 		{"owner", "public.dial()", "42704", `role "bare_kept" does not exist`, "",
 			"ALTER FUNCTION public.dial() OWNER TO bare_kept"},
-		{"default grant", "DEFAULT PRIVILEGES FOR TABLES in schema public", "42704", `role "bare_app" does not exist`, "",
-			""},
+		{"default grant", "DEFAULT PRIVILEGES FOR TABLES in schema public",
+			"42704", `role "bare_app" does not exist`, "", ""},
 		{"grant", "SERVER far", "42704", `role "bare_app" does not exist`, "", ""},
 		{"user mapping", "USER MAPPING bare_app SERVER far", "42704", `role "bare_app" does not exist`, "", ""},
 	}

@@ -168,8 +168,8 @@ func (p *person) looks(name string) {
 			if err != nil {
 				p.t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), png,
-				0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)),
+				png, 0o600); err != nil {
 				p.t.Fatal(err)
 			}
 		}
@@ -205,8 +205,8 @@ func (w *world) atTheConsole(t *testing.T) (p *person, stop func()) {
 func (w *world) served(t *testing.T) (p *person, stop func()) {
 	t.Helper()
 	w.must(t, exitDone, "init")
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, end := w.serve(t)

@@ -12,8 +12,8 @@ func TestAWeddingsPast(t *testing.T) {
 	w.must(t, exitDone, "backup", "--wedding", "3", "--milestone", "contract_signed", "--label", "app=4.2")
 	execute(t, w.platform, "update clients set name = 'Changed' where id = 2",
 		"delete from clients where wedding_id = 3 and id > 300")
-	second := document[report](t, w.must(t, exitDone, "backup", "--type", "incremental", "--note", "after the change",
-		"--json")).Point
+	second := document[report](t, w.must(t, exitDone, "backup",
+		"--type", "incremental", "--note", "after the change", "--json")).Point
 
 	p.open("/sign-in")
 	p.fill("Sign in", map[string]string{"email": "ada@example.com", "password": consolePassword})

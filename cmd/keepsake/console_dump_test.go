@@ -20,8 +20,8 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
 	for _, email := range []string{"ada@example.com", "ben@example.com"} {
-		if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", email,
-			"--password-stdin"); o.code != exitDone {
+		if o := w.runWith(t, "a long enough passphrase\n", "admin", "create",
+			"--email", email, "--password-stdin"); o.code != exitDone {
 			t.Fatal(o.err)
 		}
 	}
@@ -47,8 +47,8 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 	if out, err := pg("pg_dump", *from, owner.User, "--format=custom", "--file="+dump); err == nil {
 		t.Errorf("the owner dumps what row-level security hides: %s", out)
 	}
-	if out, err := pg("pg_dump", *from, url.UserPassword(reader, "of the dumps"), "--format=custom",
-		"--file="+dump); err != nil {
+	if out, err := pg("pg_dump", *from, url.UserPassword(reader, "of the dumps"),
+		"--format=custom", "--file="+dump); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	emptyOwner, emptyServer := dbtest.Roles(t)
@@ -64,8 +64,8 @@ func TestTheConsoleDatabaseIsDumpedAndRestored(t *testing.T) {
 		!strings.Contains(o.out, "sealed up to row ") {
 		t.Errorf("%s", o.out)
 	}
-	if o := w.runWith(t, "a long enough passphrase\n", "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code == exitDone {
+	if o := w.runWith(t, "a long enough passphrase\n", "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code == exitDone {
 		t.Error("the people are not there")
 	}
 	page, err := os.ReadFile("../../docs/runbooks/console-database.md")

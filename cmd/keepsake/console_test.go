@@ -85,8 +85,8 @@ func TestAdminCreate(t *testing.T) {
 		o).Error.Code != "not_found" {
 		t.Errorf("closed twice: %s", o.out)
 	}
-	if m := document[map[string]any](t, w.must(t, exitDone, "admin", "close", "--email", "ben@example.com",
-		"--json")); m["elsewhere"] != false || m["sessions_ended"] != 0.0 {
+	if m := document[map[string]any](t, w.must(t, exitDone, "admin", "close",
+		"--email", "ben@example.com", "--json")); m["elsewhere"] != false || m["sessions_ended"] != 0.0 {
 		t.Errorf("closed --json: %v", m)
 	}
 }
@@ -202,8 +202,8 @@ func TestRebuild(t *testing.T) {
 		t.Errorf("an unknown provider: %s", o.err)
 	}
 	for range 2 { // the second changes nothing
-		if m := document[map[string]any](t, w.must(t, exitDone, "repo", "rebuild", "--provider", "far",
-			"--json")); m["points"] != 2.0 {
+		if m := document[map[string]any](t, w.must(t, exitDone, "repo", "rebuild",
+			"--provider", "far", "--json")); m["points"] != 2.0 {
 			t.Errorf("rebuild: %v", m)
 		}
 	}

@@ -52,8 +52,8 @@ func TestAWrongDataMapIsNoOutage(t *testing.T) {
 		if !strings.Contains(words, table) {
 			t.Errorf("%s does not name key and table: %s", page, words)
 		}
-		for _, wrong := range []string{"does not answer", "backups must wait", "has none", "table of weddings is empty",
-			"has no organization yet"} {
+		for _, wrong := range []string{"does not answer", "backups must wait",
+			"has none", "table of weddings is empty", "has no organization yet"} {
 			if strings.Contains(words, wrong) {
 				t.Errorf("%s says %q", page, wrong)
 			}

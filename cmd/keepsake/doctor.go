@@ -69,9 +69,12 @@ func (a *app) checkFiles(conf *config.Config) (found []engine.CheckFinding) {
 		if err != nil || info.Mode().Perm()&others == 0 {
 			return
 		}
-		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn,
+		found = append(found, engine.CheckFinding{
+			Area:    area,
+			Level:   levelWarn,
 			Message: fmt.Sprintf("Other accounts of this machine may read or change %s (mode %04o)", name, info.Mode().Perm()),
-			Action:  fmt.Sprintf("Run chmod %o %s", want, name)})
+			Action:  fmt.Sprintf("Run chmod %o %s", want, name),
+		})
 	}
 	if conf.Key.File != "" && !conf.HasKey() {
 		look("key", conf.Key.File, conf.Resolve(conf.Key.File), 0o077, 0o600)
@@ -89,27 +92,40 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 	found := checkServer(conf)
 	d, err := db.Open(a.ctx, conf.Console.URL)
 	if err != nil {
-		return append(found, engine.CheckFinding{Area: area, Level: levelError,
-			Message: keepsake.MessageOf(explainConsole(err))})
+		return append(found, engine.CheckFinding{
+			Area:    area,
+			Level:   levelError,
+			Message: keepsake.MessageOf(explainConsole(err)),
+		})
 	}
 	defer d.Close()
 	if d.OwnsTables() {
-		found = append(found, engine.CheckFinding{Area: area, Level: levelWarn,
+		found = append(found, engine.CheckFinding{
+			Area:  area,
+			Level: levelWarn,
 			Message: "The role of console.url owns the console's tables, so whoever steals its password could switch " +
 				"row-level security off",
-			Action: "Give the tables an owner of their own with console.owner_url, as keepsake.example.yaml shows"})
+			Action: "Give the tables an owner of their own with console.owner_url, as keepsake.example.yaml shows",
+		})
 	}
 	accounts, err := auth.CountAccounts(a.ctx, d)
 	switch {
 	case db.IsState(err, pgerrcode.UndefinedTable):
-		return append(found, engine.CheckFinding{Area: area, Level: levelOK,
-			Message: "Its database answers and is empty; keepsake serve sets it up"})
+		return append(found, engine.CheckFinding{
+			Area:    area,
+			Level:   levelOK,
+			Message: "Its database answers and is empty; keepsake serve sets it up",
+		})
 	case err != nil:
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: "Its database cannot be read. " +
 			keepsake.Sentence(keepsake.MessageOf(err))})
 	case accounts == 0:
-		return append(found, engine.CheckFinding{Area: area, Level: levelWarn, Message: "Nobody can sign in",
-			Action: "Run keepsake admin create --email ADDRESS"})
+		return append(found, engine.CheckFinding{
+			Area:    area,
+			Level:   levelWarn,
+			Message: "Nobody can sign in",
+			Action:  "Run keepsake admin create --email ADDRESS",
+		})
 	}
 	if err := d.CheckVersion(a.ctx); err != nil {
 		return append(found, engine.CheckFinding{Area: area, Level: levelError, Message: keepsake.MessageOf(err)})
@@ -124,14 +140,20 @@ func (a *app) checkConsole(conf *config.Config) []engine.CheckFinding {
 func (a *app) checkFailing(conf *config.Config, d *db.DB) (found []engine.CheckFinding) {
 	failing, err := console.FailingProviders(a.ctx, d, conf.Platform.Name)
 	if err != nil {
-		return []engine.CheckFinding{{Area: "console", Level: levelError,
-			Message: "How the providers stood last cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err))}}
+		return []engine.CheckFinding{{
+			Area:    "console",
+			Level:   levelError,
+			Message: "How the providers stood last cannot be read. " + keepsake.Sentence(keepsake.MessageOf(err)),
+		}}
 	}
 	for _, p := range conf.Providers {
 		if why := failing[p.Name]; why != "" {
-			found = append(found, engine.CheckFinding{Area: "provider " + p.Name, Level: levelWarn,
+			found = append(found, engine.CheckFinding{
+				Area:    "provider " + p.Name,
+				Level:   levelWarn,
 				Message: "It failed when it was used last. " + keepsake.Sentence(why),
-				Action:  "When it answers, run keepsake repair"})
+				Action:  "When it answers, run keepsake repair",
+			})
 		}
 	}
 	return found
@@ -142,10 +164,13 @@ func (a *app) checkFailing(conf *config.Config, d *db.DB) (found []engine.CheckF
 func checkServer(conf *config.Config) []engine.CheckFinding {
 	const area = "console"
 	if conf.ByTLS() && conf.Server.TLSCertificate == "" && len(conf.Server.TrustedProxies) == 0 {
-		return []engine.CheckFinding{{Area: area, Level: levelWarn,
+		return []engine.CheckFinding{{
+			Area:  area,
+			Level: levelWarn,
 			Message: "server.base_url says https, and no proxy that ends TLS is " +
 				"trusted, so cookies are not marked Secure and every address on record is the proxy's",
-			Action: "Name the proxy's address in server.trusted_proxies, and let it send X-Forwarded-Proto and X-Forwarded-For"}}
+			Action: "Name the proxy's address in server.trusted_proxies, and let it send X-Forwarded-Proto and X-Forwarded-For",
+		}}
 	}
 	host, _, _ := net.SplitHostPort(conf.Server.Address)
 	addr, err := netip.ParseAddr(host)
@@ -153,7 +178,10 @@ func checkServer(conf *config.Config) []engine.CheckFinding {
 	if local || conf.Server.TLSCertificate != "" || conf.ByTLS() {
 		return nil
 	}
-	return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: "It listens on " + conf.Server.Address +
-		" without TLS, so passwords can be read on the network",
-		Action: "Set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that ends TLS"}}
+	return []engine.CheckFinding{{
+		Area:    area,
+		Level:   levelWarn,
+		Message: "It listens on " + conf.Server.Address + " without TLS, so passwords can be read on the network",
+		Action:  "Set server.tls_certificate and server.tls_key, or listen on 127.0.0.1 behind a proxy that ends TLS",
+	}}
 }

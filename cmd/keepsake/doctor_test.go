@@ -134,8 +134,8 @@ func TestDoctorNamesWhatFailedInTheLastBackup(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
 	// as a console's first check does

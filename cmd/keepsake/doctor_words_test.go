@@ -18,8 +18,8 @@ var (
 // runs all the same, is of whole sentences without chained colons.
 func TestDoctorSpeaksInWholeSentences(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, append([]place{{"four", "disk", false}, {"five", "disk", false}, {"six", "disk", false},
-		{"seven", "disk", false}}, protecting...), season...)
+	w := newWorld(t, append([]place{{"four", "disk", false}, {"five", "disk", false},
+		{"six", "disk", false}, {"seven", "disk", false}}, protecting...), season...)
 	w.must(t, exitDone, "init")
 	w.must(t, exitDone, "backup")
 	move(t, w.place("far"), w.place("far")+".away")

@@ -33,8 +33,8 @@ func TestAStoppedProviderDelaysNoStart(t *testing.T) {
 		"  - {name: disk, type: file, path: ./repo}\n  - {name: far, type: file, path: ./far, medium: gcs, offsite: true}\n")
 	w.must(t, exitDone, "init")
 	w.withConsole(t)
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
 	if err := s.Suspend(); err != nil {

@@ -74,8 +74,8 @@ func makeKey(conf *config.Config) (string, error) {
 	path := conf.Resolve(conf.Key.File)
 	failed := func(err error) error {
 		return keepsake.Errorf(keepsake.CodeInvalid,
-			"%s: key.file: a new key cannot be written to %s: %w: name a place that can be written", conf.Path(), conf.Key.File,
-			err)
+			"%s: key.file: a new key cannot be written to %s: %w: name a place that can be written",
+			conf.Path(), conf.Key.File, err)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return "", nil

@@ -42,8 +42,12 @@ func (c *markCommand) Run(a *app) error {
 		return err
 	}
 	c.point = p.ID
-	m := engine.PointMark{Note: p.Note, Labels: map[string]string{}, Locked: (p.Locked || c.Lock) && !c.Unlock,
-		By: commandLine}
+	m := engine.PointMark{
+		Note:   p.Note,
+		Labels: map[string]string{},
+		Locked: (p.Locked || c.Lock) && !c.Unlock,
+		By:     commandLine,
+	}
 	if c.Note != nil {
 		m.Note = *c.Note
 	}

@@ -40,8 +40,12 @@ func TestNothingSentToAPageIsAFault(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	w.must(t, exitDone, "backup")
-	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Credentials: &auth.Sessions{},
-		SessionSecret: "of a table of routes that answers nobody"})
+	table, err := web.New(web.Deps{
+		Console:       &console.Console{},
+		Auth:          &auth.Sessions{},
+		Credentials:   &auth.Sessions{},
+		SessionSecret: "of a table of routes that answers nobody",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,15 @@ type display struct {
 
 // progress returns the display of one operation. warnings is unset where the result itself lists what was warned of.
 func (a *app) progress(title string, warnings bool) *display {
-	d := &display{w: a.io.err, title: title, quiet: a.cli.Quiet, warnings: warnings && !a.cli.Quiet,
-		verbose: a.cli.Verbose, now: time.Now, last: time.Now()}
+	d := &display{
+		w:        a.io.err,
+		title:    title,
+		quiet:    a.cli.Quiet,
+		warnings: warnings && !a.cli.Quiet,
+		verbose:  a.cli.Verbose,
+		now:      time.Now,
+		last:     time.Now(),
+	}
 	if a.logsJSON() {
 		d.lines = a.logger(slog.LevelDebug)
 	}

@@ -12,14 +12,19 @@ import (
 // halfway is the state of a backup after a number of seconds, at 10 MiB a second of 100.
 func halfway(at int) engine.Progress {
 	start := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
-	return engine.Progress{Stage: engine.StageReading, StartedAt: start,
-		UpdatedAt: start.Add(time.Duration(at) * time.Second),
-		RowsDone:  int64(at) * 1000, BytesDone: int64(at) * 10 << 20, BytesTotal: 100 << 20,
+	return engine.Progress{
+		Stage:      engine.StageReading,
+		StartedAt:  start,
+		UpdatedAt:  start.Add(time.Duration(at) * time.Second),
+		RowsDone:   int64(at) * 1000,
+		BytesDone:  int64(at) * 10 << 20,
+		BytesTotal: 100 << 20,
 		Providers: []engine.ProviderProgress{
 			{Name: "local", State: engine.ItemRunning, Confirmed: 40, Lag: 2},
 			{Name: "supabase", State: engine.ItemLagging, Confirmed: 1, Lag: 39},
 			{Name: "offsite", State: engine.ItemFailed, Error: "the bucket does not exist: create it"},
-		}}
+		},
+	}
 }
 
 func newDisplay(live bool) (*display, *bytes.Buffer) {

@@ -64,8 +64,13 @@ func (a *app) recordCommand(command any, run func() error) error {
 	}
 	err = run()
 	d = r.deed()
-	e := audit.Entry{Action: cmp.Or(d.end, d.action), Target: d.target, Outcome: outcome(err), Took: time.Since(started),
-		Detail: d.detail}
+	e := audit.Entry{
+		Action:  cmp.Or(d.end, d.action),
+		Target:  d.target,
+		Outcome: outcome(err),
+		Took:    time.Since(started),
+		Detail:  d.detail,
+	}
 	if e.Outcome != audit.Allowed {
 		e.Detail["code"] = keepsake.CodeOf(err)
 	}

@@ -95,13 +95,13 @@ func TestTheCommandLineIsOnRecord(t *testing.T) {
 	did(exitFailed, []string{"backup", "--wedding", "100000", "--quiet"}, "backup.start allowed", "backup.end refused")
 	did(exitDone, []string{"verify", "--deep"}, "verify.start allowed", "verify.end allowed")
 	did(exitDone, []string{"repair", "--all"}, "repair.start allowed", "repair.end allowed")
-	_, entries = did(exitDone, []string{"mark", point, "--note", "before the move", "--lock"}, "point.save allowed",
-		"point.save allowed")
+	_, entries = did(exitDone, []string{"mark", point, "--note", "before the move", "--lock"},
+		"point.save allowed", "point.save allowed")
 	if entries[0].Point != point || entries[0].Detail["note"] != "before the move" {
 		t.Errorf("a mark: %+v", entries)
 	}
-	_, entries = did(exitDone, []string{"mark", "latest", "--note", "", "--unlock"}, "point.save allowed",
-		"point.save allowed")
+	_, entries = did(exitDone, []string{"mark", "latest", "--note", "", "--unlock"},
+		"point.save allowed", "point.save allowed")
 	before, _ := entries[1].Detail["before"].(map[string]any)
 	after, _ := entries[1].Detail["after"].(map[string]any)
 	if entries[1].Point != point || before["note"] != "before the move" || before["locked"] != true ||
@@ -119,8 +119,8 @@ func TestTheCommandLineIsOnRecord(t *testing.T) {
 	}
 
 	execute(t, w.platform, "delete from clients where wedding_id = 7 and id % 400 < 200")
-	o, entries = did(exitDone, []string{"scope", "preview", point, "--wedding", "7", "--json"}, "scope.preview allowed",
-		"scope.preview allowed")
+	o, entries = did(exitDone, []string{"scope", "preview", point, "--wedding", "7", "--json"},
+		"scope.preview allowed", "scope.preview allowed")
 	if entries[0].Wedding != "7" || entries[0].Point != point {
 		t.Errorf("a preview: %+v", entries)
 	}
@@ -133,8 +133,8 @@ func TestTheCommandLineIsOnRecord(t *testing.T) {
 		t.Errorf("a scoped restore: %+v", entries)
 	}
 	did(exitDone, []string{"scope", "undo", restore}, "scope.undo allowed", "scoped.end allowed")
-	did(exitDone, []string{"scope", "export", point, "--wedding", "7", "--format", "contacts"}, "scope.export allowed",
-		"scope.export allowed")
+	did(exitDone, []string{"scope", "export", point, "--wedding", "7", "--format", "contacts"},
+		"scope.export allowed", "scope.export allowed")
 	did(exitFailed, []string{"scope", "export", point, "--wedding", "100000", "--format", "contacts"},
 		"scope.export allowed", "scope.export refused")
 	did(exitDone, []string{"init"}, "key.repository allowed", "key.repository allowed")

@@ -191,8 +191,8 @@ func checkRestore(t *testing.T, w *world, first, second string) {
 	if n := query[int](t, tier, "select count(*) from clients"); n != 1000 {
 		t.Errorf("the critical tier came back with %d clients", n)
 	}
-	if o := w.must(t, exitFailed, "restore", "20200101T000000Z-000000000000", "--target", tier,
-		"--json"); document[failure](t, o).Error.Code != "not_found" {
+	if o := w.must(t, exitFailed, "restore", "20200101T000000Z-000000000000",
+		"--target", tier, "--json"); document[failure](t, o).Error.Code != "not_found" {
 		t.Errorf("an unknown point: %s", o.out)
 	}
 	if o := w.must(t, exitUsage, "restore", first, "--target", "mysql://h/d", "--json"); document[failure](t,

@@ -44,8 +44,12 @@ func (r entries) count(where string, args ...any) (n int) {
 // allRoutes are the routes of the real program.
 func allRoutes(t *testing.T) []*echo.Route {
 	t.Helper()
-	table, err := web.New(web.Deps{Console: &console.Console{}, Auth: &auth.Sessions{}, Credentials: &auth.Sessions{},
-		SessionSecret: "of a table of routes that answers nobody"})
+	table, err := web.New(web.Deps{
+		Console:       &console.Console{},
+		Auth:          &auth.Sessions{},
+		Credentials:   &auth.Sessions{},
+		SessionSecret: "of a table of routes that answers nobody",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

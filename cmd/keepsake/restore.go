@@ -60,8 +60,13 @@ func (c *restoreCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	in := engine.RestoreInput{Point: c.Point, Target: keepsake.Secret(c.Target), Create: c.Create, Provider: c.Provider,
-		Scope: what}
+	in := engine.RestoreInput{
+		Point:    c.Point,
+		Target:   keepsake.Secret(c.Target),
+		Create:   c.Create,
+		Provider: c.Provider,
+		Scope:    what,
+	}
 	e, _, err := a.engine()
 	if err != nil {
 		return err

@@ -9,8 +9,11 @@ type schemaCommand struct {
 }
 
 func (c *schemaCommand) deed() deed {
-	return deed{action: audit.SchemaRead, target: c.Point,
-		detail: map[string]any{"entries": c.Entry, "provider": c.Provider}}
+	return deed{
+		action: audit.SchemaRead,
+		target: c.Point,
+		detail: map[string]any{"entries": c.Entry, "provider": c.Provider},
+	}
 }
 
 func (c *schemaCommand) Run(a *app) error {

@@ -115,8 +115,12 @@ func (c *scopeExplainCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	out := explained{Plan: s.Plan(), Rows: map[string]int64{}, ChunksRead: s.Rows().ChunksRead,
-		ChunksTotal: s.Rows().ChunksTotal}
+	out := explained{
+		Plan:        s.Plan(),
+		Rows:        map[string]int64{},
+		ChunksRead:  s.Rows().ChunksRead,
+		ChunksTotal: s.Rows().ChunksTotal,
+	}
 	for _, t := range s.Plan().Tables {
 		out.Rows[t.Name] = s.Rows().Count(t.Name)
 	}
@@ -292,8 +296,8 @@ func (c *scopeApplyCommand) Run(a *app) error {
 		return err
 	}
 	if !fold.SameName(c.Confirm, p.Name) {
-		return keepsake.Errorf(keepsake.CodeInvalid, "--confirm says %q, but this is %q: nothing was changed", c.Confirm,
-			p.Name)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"--confirm says %q, but this is %q: nothing was changed", c.Confirm, p.Name)
 	}
 	r, err := s.Apply(a.ctx, engine.ScopeApply{Fingerprint: c.Fingerprint})
 	why := advice() // it was asked for before, and nothing waited for it

@@ -13,15 +13,15 @@ func TestOneWeddingFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
-	point := document[report](t, w.must(t, exitDone, "backup", "--wedding", "7", "--milestone", "final_payment",
-		"--json")).Point
+	point := document[report](t, w.must(t, exitDone, "backup",
+		"--wedding", "7", "--milestone", "final_payment", "--json")).Point
 	if o := w.must(t, exitDone, "points", "--json"); !strings.Contains(o.out, `"milestone": "final_payment"`) {
 		t.Errorf("points: %s", o.out)
 	}
 	w.must(t, exitUsage, "mark", point)
 	w.must(t, exitUsage, "mark", point, "--lock", "--unlock")
-	w.must(t, exitDone, "mark", "latest", "--note", "before the move", "--label", "deploy=blue", "--label", "app=4.2",
-		"--lock")
+	w.must(t, exitDone, "mark", "latest", "--note", "before the move",
+		"--label", "deploy=blue", "--label", "app=4.2", "--lock")
 	w.must(t, exitDone, "mark", point, "--label", "app=")
 	if o := w.must(t, exitDone, "points", "--json"); !strings.Contains(o.out, `"note": "before the move"`) ||
 		!strings.Contains(o.out, `"locked": true`) ||
@@ -47,8 +47,8 @@ func TestOneWeddingFromTheCommandLine(t *testing.T) {
 		t.Errorf("preview: %s", o.out)
 	}
 	type previewed struct{ Fingerprint, Name string }
-	p := document[previewed](t, w.must(t, exitDone, "scope", "preview", point, "--wedding", "7", "--mode", "rewind",
-		"--json"))
+	p := document[previewed](t, w.must(t, exitDone, "scope", "preview", point,
+		"--wedding", "7", "--mode", "rewind", "--json"))
 	apply := []string{"scope", "apply", point, "--wedding", "7", "--mode", "rewind", "--fingerprint", p.Fingerprint,
 		"--json", "--confirm"}
 	if o := w.must(t, exitUsage, append(apply, "Somebody")...); document[failure](t, o).Error.Code != "invalid" ||

@@ -24,8 +24,8 @@ func TestAdminSecondStepOff(t *testing.T) {
 	if o := w.must(t, exitFailed, off...); !strings.Contains(o.err, "keepsake admin create") {
 		t.Errorf("nobody: %s", o.err)
 	}
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatal(o.err)
 	}
 	if o := w.must(t, exitFailed, off...); !strings.Contains(o.err, "no second step") {

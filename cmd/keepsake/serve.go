@@ -126,10 +126,18 @@ func (a *app) normal(s *services, pages *switcher) error {
 	if at != nil {
 		s.sessions = s.sessions.WithSupabase(at)
 	}
-	s.pages, err = web.New(web.Deps{Console: s.console, Auth: s.sessions, Credentials: s.sessions, Requests: s.sessions,
-		Logger:        a.logger(slog.LevelInfo),
-		SessionSecret: secret, TrustedProxies: s.config.TrustedProxies(), Version: engine.Version, Ready: s.db.Ping,
-		ByTLS: s.config.ByTLS()})
+	s.pages, err = web.New(web.Deps{
+		Console:        s.console,
+		Auth:           s.sessions,
+		Credentials:    s.sessions,
+		Requests:       s.sessions,
+		Logger:         a.logger(slog.LevelInfo),
+		SessionSecret:  secret,
+		TrustedProxies: s.config.TrustedProxies(),
+		Version:        engine.Version,
+		Ready:          s.db.Ping,
+		ByTLS:          s.config.ByTLS(),
+	})
 	if err != nil {
 		return err
 	}
@@ -170,8 +178,11 @@ func (a *app) listen(conf *config.Config) (net.Listener, string, error) {
 	where := "http://" + listener.Addr().String()
 	if certificate != nil {
 		where = "https://" + listener.Addr().String()
-		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate},
-			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+		listener = tls.NewListener(listener, &tls.Config{
+			Certificates: []tls.Certificate{*certificate},
+			MinVersion:   tls.VersionTLS12,
+			NextProtos:   []string{"h2", "http/1.1"},
+		})
 	}
 	if conf.Server.BaseURL != "" {
 		where += ", for people " + conf.Server.BaseURL
@@ -247,11 +258,18 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		d.Close()
 		return nil, err
 	}
-	s.console, err = console.New(console.Deps{DB: d,
-		Platforms: []console.Platform{{Name: conf.Platform.Name, Engine: e, Scopes: e, Targets: targets}},
-		Typed:     address.Policy{Allow: conf.TypedTargets}, Logger: a.logger(slog.LevelInfo), Limits: conf.Limits,
-		SecondApprover: conf.Server.SecondApprover, Alone: alone(conf.Server),
-		Duties: duties(s.sessions, access, alerts), Notes: e, Vault: e.Vault()})
+	s.console, err = console.New(console.Deps{
+		DB:             d,
+		Platforms:      []console.Platform{{Name: conf.Platform.Name, Engine: e, Scopes: e, Targets: targets}},
+		Typed:          address.Policy{Allow: conf.TypedTargets},
+		Logger:         a.logger(slog.LevelInfo),
+		Limits:         conf.Limits,
+		SecondApprover: conf.Server.SecondApprover,
+		Alone:          alone(conf.Server),
+		Duties:         duties(s.sessions, access, alerts),
+		Notes:          e,
+		Vault:          e.Vault(),
+	})
 	if err != nil {
 		d.Close()
 		return nil, err
@@ -269,14 +287,29 @@ const (
 // duties are what is done without being asked and is not the console's own. alert is nil where nobody is to be told.
 func duties(sessions *auth.Sessions, access *accessKeeper, alert func(context.Context) error) []operation.Duty {
 	list := []operation.Duty{
-		{Name: "keep_access", Does: "store in the repository who may sign in without the console database", Every: keepEvery,
-			Who: operation.OneHolder, Run: access.keep},
-		{Name: "remove_sessions", Does: "remove ended sessions", Every: sweepEvery, Who: operation.OneHolder,
-			Run: sessions.Sweep},
+		{
+			Name:  "keep_access",
+			Does:  "store in the repository who may sign in without the console database",
+			Every: keepEvery,
+			Who:   operation.OneHolder,
+			Run:   access.keep,
+		},
+		{
+			Name:  "remove_sessions",
+			Does:  "remove ended sessions",
+			Every: sweepEvery,
+			Who:   operation.OneHolder,
+			Run:   sessions.Sweep,
+		},
 	}
 	if alert != nil {
-		list = append(list, operation.Duty{Name: "send_alerts", Does: "send alerts", Every: alertEvery,
-			Who: operation.EachProcess, Run: alert})
+		list = append(list, operation.Duty{
+			Name:  "send_alerts",
+			Does:  "send alerts",
+			Every: alertEvery,
+			Who:   operation.EachProcess,
+			Run:   alert,
+		})
 	}
 	return list
 }
@@ -316,15 +349,21 @@ func (a *app) openDatabase(conf *config.Config) (*db.DB, error) {
 func explainConsole(err error) error {
 	switch {
 	case db.IsState(err, pgerrcode.InvalidCatalogName):
-		return &keepsake.Error{Code: keepsake.CodeInvalid,
+		return &keepsake.Error{
+			Code: keepsake.CodeInvalid,
 			Message: "console.url: the console database does not exist: create role keepsake_owner login password '…'; " +
 				"create role keepsake login password '…'; " +
 				"create database keepsake owner keepsake_owner; the first belongs into console.owner_url, the second " +
-				"into console.url", Err: err}
+				"into console.url",
+			Err: err,
+		}
 	case db.IsState(err, pgerrcode.InvalidPassword), db.IsState(err, pgerrcode.InvalidAuthorizationSpecification):
-		return &keepsake.Error{Code: keepsake.CodeInvalid,
+		return &keepsake.Error{
+			Code: keepsake.CodeInvalid,
 			Message: "console.url: the console database's server refused the role or its password: correct console.url or " +
-				"KEEPSAKE_CONSOLE_URL", Err: err}
+				"KEEPSAKE_CONSOLE_URL",
+			Err: err,
+		}
 	}
 	return err
 }

@@ -67,8 +67,8 @@ func (k *accessKeeper) keep(ctx context.Context) error {
 	k.missing = missing
 	k.mu.Unlock()
 	if changed { // said once, and not every minute: the provider's own state says what is wrong with it
-		k.log.InfoContext(ctx, "who may sign in without the console database is kept in the repository", "where",
-			kept.String())
+		k.log.InfoContext(ctx, "who may sign in without the console database is kept in the repository",
+			"where", kept.String())
 	}
 	return nil
 }
@@ -78,8 +78,8 @@ func (k *accessKeeper) keep(ctx context.Context) error {
 func (a *app) sessions(k *accessKeeper) *auth.Sessions {
 	return auth.NewSessions(k.db, nil).WithVault(k.engine.Vault()).WithTelling(func(ctx context.Context) {
 		if err := k.keep(ctx); err != nil {
-			k.log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again", "err",
-				err)
+			k.log.WarnContext(ctx, "the repository could not be told of a changed second step; the worker tries again",
+				"err", err)
 		}
 	})
 }
@@ -102,9 +102,15 @@ func (a *app) standby(ctx context.Context, e *engine.Engine, conf *config.Config
 	log := a.logger(slog.LevelInfo)
 	read := func(ctx context.Context) ([]byte, error) { return e.ReadNote(ctx, accessTopic) }
 	//nolint:contextcheck // each request has its own context
-	return web.NewStandby(web.Deps{Auth: auth.NewStandby(secret, read, e.Vault(), log), Logger: log, SessionSecret: secret,
-		TrustedProxies: conf.TrustedProxies(), Version: engine.Version,
-		Ready: func(context.Context) error { return errStandby }, ByTLS: conf.ByTLS()},
+	return web.NewStandby(web.Deps{
+		Auth:           auth.NewStandby(secret, read, e.Vault(), log),
+		Logger:         log,
+		SessionSecret:  secret,
+		TrustedProxies: conf.TrustedProxies(),
+		Version:        engine.Version,
+		Ready:          func(context.Context) error { return errStandby },
+		ByTLS:          conf.ByTLS(),
+	},
 		console.NewStandby(e, log))
 }
 
@@ -141,8 +147,8 @@ func (a *app) watch(ctx context.Context, s *services, pages *switcher) error {
 			}
 			pages.use(standby)
 			away = true
-			log.WarnContext(ctx, "the console database does not answer; weddings can be read straight from the providers", "err",
-				keepsake.MessageOf(err))
+			log.WarnContext(ctx, "the console database does not answer; weddings can be read straight from the providers",
+				"err", keepsake.MessageOf(err))
 		}
 	}
 }

@@ -27,8 +27,13 @@ func (a *app) supabase(conf *config.Config) (*auth.Supabase, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &auth.Supabase{Client: client, Verifier: verifier, Platform: conf.Platform.Name, RequireMFA: s.RequireMFA,
-		Logger: log}, nil
+	return &auth.Supabase{
+		Client:     client,
+		Verifier:   verifier,
+		Platform:   conf.Platform.Name,
+		RequireMFA: s.RequireMFA,
+		Logger:     log,
+	}, nil
 }
 
 // checkSupabase looks whether the auth server answers and can be believed.
@@ -42,14 +47,21 @@ func (a *app) checkSupabase(conf *config.Config) []engine.CheckFinding {
 		err = at.Client.Ping(a.ctx)
 	}
 	if err != nil {
-		return []engine.CheckFinding{{Area: area, Level: levelWarn, Message: keepsake.MessageOf(err),
-			Action: "Check auth.supabase.url and anon_key; local accounts sign in meanwhile"}}
+		return []engine.CheckFinding{{
+			Area:    area,
+			Level:   levelWarn,
+			Message: keepsake.MessageOf(err),
+			Action:  "Check auth.supabase.url and anon_key; local accounts sign in meanwhile",
+		}}
 	}
 	n, err := at.Verifier.Keys(a.ctx)
 	if err != nil || n == 0 {
-		return []engine.CheckFinding{{Area: area, Level: levelError,
+		return []engine.CheckFinding{{
+			Area:    area,
+			Level:   levelError,
 			Message: "It publishes no keys to verify its tokens with, so nobody can sign in through it",
-			Action:  "A project that signs with a secret needs auth.supabase.jwt_secret"}}
+			Action:  "A project that signs with a secret needs auth.supabase.jwt_secret",
+		}}
 	}
 	return []engine.CheckFinding{{Area: area, Level: levelOK, Message: "It answers, and its tokens can be verified"}}
 }

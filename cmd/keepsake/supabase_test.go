@@ -22,10 +22,17 @@ import (
 // server that signs with a secret and one that publishes keys.
 func TestPeopleOfThePlatformSignIn(t *testing.T) {
 	const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-	bea := gotruetest.User{Email: "bea@example.com", Password: "what only Bea knows",
-		AppMetadata: map[string]any{"role": "super_admin"}}
-	cleo := gotruetest.User{Email: "cleo@example.com", Password: "what only Cleo knows",
-		AppMetadata: map[string]any{"role": "super_admin"}, TOTP: secret}
+	bea := gotruetest.User{
+		Email:       "bea@example.com",
+		Password:    "what only Bea knows",
+		AppMetadata: map[string]any{"role": "super_admin"},
+	}
+	cleo := gotruetest.User{
+		Email:       "cleo@example.com",
+		Password:    "what only Cleo knows",
+		AppMetadata: map[string]any{"role": "super_admin"},
+		TOTP:        secret,
+	}
 	for name, asymmetric := range map[string]bool{"secret": false, "published keys": true} {
 		t.Run(name, func(t *testing.T) {
 			at := gotruetest.New(t, asymmetric, bea, cleo)

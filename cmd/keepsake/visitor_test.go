@@ -29,8 +29,8 @@ func (w *world) visited(t *testing.T) *visitor {
 // visitedAt is visited with the console database and the repository that the world has.
 func (w *world) visitedAt(t *testing.T) *visitor {
 	t.Helper()
-	if o := w.runWith(t, consolePassword, "admin", "create", "--email", "ada@example.com",
-		"--password-stdin"); o.code != exitDone {
+	if o := w.runWith(t, consolePassword, "admin", "create",
+		"--email", "ada@example.com", "--password-stdin"); o.code != exitDone {
 		t.Fatalf("admin create: %s%s", o.out, o.err)
 	}
 	base, stop := w.serve(t)

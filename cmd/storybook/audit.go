@@ -18,8 +18,10 @@ import (
 // auditStories are the audit trail in every state that its verdict and its filters can be in.
 func auditStories() map[string]story {
 	found := func(change func(*console.AuditVerdict)) *console.AuditVerdict {
-		v := &console.AuditVerdict{Report: audit.Report{Rows: 48_216, Intact: true,
-			Sealed: &audit.Seal{Row: 48_210, At: began}}, Checked: now.Add(-5 * time.Hour)}
+		v := &console.AuditVerdict{
+			Report:  audit.Report{Rows: 48_216, Intact: true, Sealed: &audit.Seal{Row: 48_210, At: began}},
+			Checked: now.Add(-5 * time.Hour),
+		}
 		change(v)
 		return v
 	}
@@ -49,8 +51,8 @@ func auditStories() map[string]story {
 }
 
 func trail(theme string, verdict *console.AuditVerdict, n int, q url.Values) views.Audit {
-	vm := draw.Audit(shell(theme, "Audit trail", "audit"), console.AuditPage{Rows: entries(n), Verdict: verdict}, q, true,
-		clock)
+	vm := draw.Audit(shell(theme, "Audit trail", "audit"),
+		console.AuditPage{Rows: entries(n), Verdict: verdict}, q, true, clock)
 	vm.CSV, vm.JSONL, vm.First, vm.Next = "#csv", "#jsonl", "#first", "#next"
 	return vm
 }
@@ -58,12 +60,28 @@ func trail(theme string, verdict *console.AuditVerdict, n int, q url.Values) vie
 // entries are the newest entries of a trail.
 func entries(n int) (list []audit.Row) {
 	each := []audit.Row{
-		{Action: string(audit.SessionStart), Security: true, Address: "192.0.2.17", Took: 100 * time.Millisecond,
-			Detail: json.RawMessage(`{"new_device": true}`)},
-		{ActorName: longPerson, Action: string(audit.ScopeRestore), Outcome: audit.Refused, Security: true,
-			WeddingID: "7f3c1a52-8f0e-4e63-9d27-0b7a3c55e901", Address: "2001:db8:85a3:8d3:1319:8a2e:370:7348"},
-		{ActorName: "command line", ActorRole: keepsake.RoleSystem, Action: string(audit.BackupStart),
-			Outcome: audit.Failed, Address: "console-1"},
+		{
+			Action:   string(audit.SessionStart),
+			Security: true,
+			Address:  "192.0.2.17",
+			Took:     100 * time.Millisecond,
+			Detail:   json.RawMessage(`{"new_device": true}`),
+		},
+		{
+			ActorName: longPerson,
+			Action:    string(audit.ScopeRestore),
+			Outcome:   audit.Refused,
+			Security:  true,
+			WeddingID: "7f3c1a52-8f0e-4e63-9d27-0b7a3c55e901",
+			Address:   "2001:db8:85a3:8d3:1319:8a2e:370:7348",
+		},
+		{
+			ActorName: "command line",
+			ActorRole: keepsake.RoleSystem,
+			Action:    string(audit.BackupStart),
+			Outcome:   audit.Failed,
+			Address:   "console-1",
+		},
 		{Action: string(audit.RestoreStart), Point: pointID, Address: "192.0.2.17"},
 		{Action: string(audit.BackupEnd), Took: 4 * time.Minute}}
 	for i := range n {

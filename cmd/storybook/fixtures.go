@@ -49,17 +49,38 @@ func copiesAt(whole bool) []keepsake.Copy {
 func pointAt(hours int, whole bool) console.Point {
 	at := began.Add(-time.Duration(hours) * time.Hour)
 	p := console.Point{Operation: operationID, Point: engine.Point{
-		ID: at.Format("20060102T150405Z") + "-4f1c9b2e77aa", Time: at, Type: string(keepsake.BackupIncremental),
-		Database: "wedsync", Server: "15.4", Tables: 38, Rows: 6_142_885, BytesRead: 1_717_986_918,
-		BytesStored: 421_527_552, BytesNew: 13_002_342, Chunks: 402, ChunksNew: 157, Seconds: 171,
-		Copies: copiesAt(whole), Protected: whole, Lacks: keepsake.JudgeProtection(copiesAt(whole)).Lacks()}}
+		ID:          at.Format("20060102T150405Z") + "-4f1c9b2e77aa",
+		Time:        at,
+		Type:        string(keepsake.BackupIncremental),
+		Database:    "wedsync",
+		Server:      "15.4",
+		Tables:      38,
+		Rows:        6_142_885,
+		BytesRead:   1_717_986_918,
+		BytesStored: 421_527_552,
+		BytesNew:    13_002_342,
+		Chunks:      402,
+		ChunksNew:   157,
+		Seconds:     171,
+		Copies:      copiesAt(whole),
+		Protected:   whole,
+		Lacks:       keepsake.JudgeProtection(copiesAt(whole)).Lacks(),
+	}}
 	return p
 }
 
 func progressAt(percent int) *engine.Progress {
 	table := func(tier keepsake.Tier, name string, done int64, rows, bytes int64) engine.TableProgress {
-		t := engine.TableProgress{Schema: "public", Name: name, Tier: string(tier), State: engine.ItemRunning,
-			RowsDone: rows * done / 100, RowsTotal: rows, BytesDone: bytes * done / 100, BytesTotal: bytes}
+		t := engine.TableProgress{
+			Schema:     "public",
+			Name:       name,
+			Tier:       string(tier),
+			State:      engine.ItemRunning,
+			RowsDone:   rows * done / 100,
+			RowsTotal:  rows,
+			BytesDone:  bytes * done / 100,
+			BytesTotal: bytes,
+		}
 		switch done {
 		case 0:
 			t.State = engine.ItemWaiting
@@ -69,9 +90,20 @@ func progressAt(percent int) *engine.Progress {
 		return t
 	}
 	const whole = 1_717_986_918
-	return &engine.Progress{Stage: engine.StageReading, StartedAt: began, UpdatedAt: began.Add(72 * time.Second),
-		Point: pointID, RowsDone: 2_640_112, RowsTotal: 6_142_885, BytesDone: whole * int64(percent) / 100, BytesTotal: whole,
-		BytesNew: 44_040_192, BytesUploaded: 126_877_696, ChunksDone: 402, ChunksNew: 118, ChunksTotal: 960,
+	return &engine.Progress{
+		Stage:         engine.StageReading,
+		StartedAt:     began,
+		UpdatedAt:     began.Add(72 * time.Second),
+		Point:         pointID,
+		RowsDone:      2_640_112,
+		RowsTotal:     6_142_885,
+		BytesDone:     whole * int64(percent) / 100,
+		BytesTotal:    whole,
+		BytesNew:      44_040_192,
+		BytesUploaded: 126_877_696,
+		ChunksDone:    402,
+		ChunksNew:     118,
+		ChunksTotal:   960,
 		Tables: []engine.TableProgress{
 			table(keepsake.TierCritical, "users", 100, 12_004, 4_404_019),
 			table(keepsake.TierCritical, "suppliers", 100, 8_112, 4_089_446),
@@ -84,14 +116,26 @@ func progressAt(percent int) *engine.Progress {
 		Providers: []engine.ProviderProgress{
 			{Name: "local", State: engine.ItemRunning, Confirmed: 402, Bytes: 126_877_696},
 			{Name: "supabase", State: engine.ItemLagging, Confirmed: 311, Lag: 91, Bytes: 92_274_688},
-			{Name: "offsite", State: engine.ItemFailed, Confirmed: 120, Lag: 282, Bytes: 32_505_856, Error: forbidden}}}
+			{Name: "offsite", State: engine.ItemFailed, Confirmed: 120, Lag: 282, Bytes: 32_505_856, Error: forbidden}},
+	}
 }
 
 // backupOf is a full backup in a state.
 func backupOf(state console.State) console.Operation {
-	o := console.Operation{ID: operationID, Kind: console.KindBackup, State: state, Type: keepsake.BackupFull,
-		Note: "before the new invoice module", Labels: map[string]string{"app": "4.2"}, RequestedBy: admin.Name,
-		RequestedByID: admin.ID, CreatedAt: began, StartedAt: began, Attempt: 1, Progress: progressAt(43)}
+	o := console.Operation{
+		ID:            operationID,
+		Kind:          console.KindBackup,
+		State:         state,
+		Type:          keepsake.BackupFull,
+		Note:          "before the new invoice module",
+		Labels:        map[string]string{"app": "4.2"},
+		RequestedBy:   admin.Name,
+		RequestedByID: admin.ID,
+		CreatedAt:     began,
+		StartedAt:     began,
+		Attempt:       1,
+		Progress:      progressAt(43),
+	}
 	switch {
 	case state == console.StateQueued:
 		o.StartedAt, o.Attempt, o.Progress = time.Time{}, 0, nil
@@ -111,8 +155,10 @@ func logLines() []console.LogLine {
 		{"info", "Snapshot taken at 0/5A3F2B8, 38 tables"},
 		{"warn", "supabase answers slowly; its copy will be completed after reading"},
 		{"error", "offsite: 403 Forbidden for " + chunk}} {
-		lines = append(lines, console.LogLine{ID: int64(i + 1),
-			LogLine: engine.LogLine{Time: began.Add(time.Duration(i) * time.Second), Level: l[0], Message: l[1]}})
+		lines = append(lines, console.LogLine{
+			ID:      int64(i + 1),
+			LogLine: engine.LogLine{Time: began.Add(time.Duration(i) * time.Second), Level: l[0], Message: l[1]},
+		})
 	}
 	return lines
 }
@@ -124,11 +170,26 @@ func backupDone(whole bool) console.Operation {
 	done.Stage = engine.StageDone
 	o.Progress, o.Point, o.Rows, o.Bytes, o.Seconds = &done, p.ID, p.Rows, p.BytesRead, p.Seconds
 	o.Protected, o.Lacks = p.Protected, p.Lacks
-	o.Backup = &engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows,
-		BytesRead: p.BytesRead, BytesNew: p.BytesNew, BytesUploaded: 2 * p.BytesNew, BytesStored: p.BytesStored,
-		Uploaded:  map[string]int64{"local": p.BytesNew, "supabase": p.BytesNew},
-		ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds, PeakMemory: 148_897_792, Copies: p.Copies,
-		Protected: p.Protected, Lacks: p.Lacks, NotCarried: notCarried()}
+	o.Backup = &engine.BackupResult{
+		Point:         p.ID,
+		Type:          p.Type,
+		Time:          p.Time,
+		Tables:        p.Tables,
+		Rows:          p.Rows,
+		BytesRead:     p.BytesRead,
+		BytesNew:      p.BytesNew,
+		BytesUploaded: 2 * p.BytesNew,
+		BytesStored:   p.BytesStored,
+		Uploaded:      map[string]int64{"local": p.BytesNew, "supabase": p.BytesNew},
+		ChunksNew:     p.ChunksNew,
+		ChunksTotal:   p.Chunks,
+		Seconds:       p.Seconds,
+		PeakMemory:    148_897_792,
+		Copies:        p.Copies,
+		Protected:     p.Protected,
+		Lacks:         p.Lacks,
+		NotCarried:    notCarried(),
+	}
 	o.Covers = &console.BackupCoverage{
 		Days:    []keepsake.DayRange{{From: "2026-11-23", To: "2027-08-14"}},
 		Vendors: &keepsake.VendorCoverage{Vendors: 8_112, Reachable: 8_040}}
@@ -136,10 +197,16 @@ func backupDone(whole bool) console.Operation {
 }
 
 func notCarried() []keepsake.NotCarried {
-	return []keepsake.NotCarried{{Kind: "foreign table", Name: "analytics.clicks",
-		Reason: "Its rows live on another server; only its definition is kept."},
-		{Kind: "unlogged table", Name: "public.session_cache",
-			Reason: "Unlogged tables are lost at a crash by design; only the definition is kept."}}
+	return []keepsake.NotCarried{{
+		Kind:   "foreign table",
+		Name:   "analytics.clicks",
+		Reason: "Its rows live on another server; only its definition is kept.",
+	},
+		{
+			Kind:   "unlogged table",
+			Name:   "public.session_cache",
+			Reason: "Unlogged tables are lost at a crash by design; only the definition is kept.",
+		}}
 }
 
 // restoreOf is a restore into a new database in a state.
@@ -157,26 +224,46 @@ func restoreOf(state console.State) console.Operation {
 func restoreDone() console.Operation {
 	o := restoreOf(console.StateDone)
 	o.Progress.Stage = engine.StageDone
-	lost := keepsake.Exception{Kind: keepsake.LostRows, Object: "public.venues", Because: "table public.venues",
-		Error: "The table could not be made; its 1412 rows are not in the new database.",
+	lost := keepsake.Exception{
+		Kind:    keepsake.LostRows,
+		Object:  "public.venues",
+		Because: "table public.venues",
+		Error:   "The table could not be made; its 1412 rows are not in the new database.",
 		Means: "The rows of this table are in the recovery point and not in the new database. Remove the cause and " +
-			"restore again, into another database."}
-	grant := keepsake.Exception{Kind: "grant", Object: "TABLE guests in schema public",
-		Code:  pgerrcode.UndefinedObject,
-		Error: `role "app" does not exist`, SQL: "GRANT SELECT ON TABLE public.guests TO app",
-		Means: "Nobody has this right. Create the role and run the statement."}
-	policy := keepsake.Exception{Kind: "comment", Object: "POLICY own ON guests in schema public",
-		Code:  pgerrcode.UndefinedObject,
-		Error: `policy "own" for table "guests" does not exist`, Because: "policy public.guests own",
-		SQL: "COMMENT ON POLICY own ON public.guests IS '…'", Means: "No row and no rule is missing.",
+			"restore again, into another database.",
+	}
+	grant := keepsake.Exception{
+		Kind:   "grant",
+		Object: "TABLE guests in schema public",
+		Code:   pgerrcode.UndefinedObject,
+		Error:  `role "app" does not exist`,
+		SQL:    "GRANT SELECT ON TABLE public.guests TO app",
+		Means:  "Nobody has this right. Create the role and run the statement.",
+	}
+	policy := keepsake.Exception{
+		Kind:    "comment",
+		Object:  "POLICY own ON guests in schema public",
+		Code:    pgerrcode.UndefinedObject,
+		Error:   `policy "own" for table "guests" does not exist`,
+		Because: "policy public.guests own",
+		SQL:     "COMMENT ON POLICY own ON public.guests IS '…'",
+		Means:   "No row and no rule is missing.",
 		SQLNote: "Texts in quotes and what is very long are not shown; keepsake schema " + pointID +
-			" --entry 3365 prints it whole."}
-	r := &engine.RestoreResult{Point: pointID, Provider: "local", Tables: 37, Rows: 6_141_473, Bytes: 1_717_986_918,
-		Seconds: 41, Outcome: engine.OutcomeExceptions,
+			" --entry 3365 prints it whole.",
+	}
+	r := &engine.RestoreResult{
+		Point:       pointID,
+		Provider:    "local",
+		Tables:      37,
+		Rows:        6_141_473,
+		Bytes:       1_717_986_918,
+		Seconds:     41,
+		Outcome:     engine.OutcomeExceptions,
 		TierSeconds: map[string]float64{"critical": 4, "high": 18, "standard": 39},
 		Message: "Restored with exceptions: the rows of 1 table could not be restored, and 42 things could not be made. " +
 			"Do not take this database for whole.",
-		Exceptions: []keepsake.Exception{lost}}
+		Exceptions: []keepsake.Exception{lost},
+	}
 	for range 21 {
 		r.Exceptions = append(r.Exceptions, grant, policy)
 	}
@@ -188,10 +275,19 @@ func restoreDone() console.Operation {
 func verifyDone() console.Operation {
 	o := backupOf(console.StateDone)
 	o.Kind, o.Type, o.Note, o.Labels, o.Deep, o.Progress = console.KindVerify, "", "", nil, true, nil
-	o.Verify = &engine.VerifyResult{Points: 214, Objects: 12_204, Bytes: 3_328_599_654, Seconds: 242,
-		Findings: []engine.VerifyFinding{{Provider: "local", Object: chunk, Damage: true,
-			Problem: "The checksum differs: a bit flipped on this disk. Copy it again from another provider."},
-			{Provider: "offsite", Problem: "The provider could not be asked. " + forbidden}}}
+	o.Verify = &engine.VerifyResult{
+		Points:  214,
+		Objects: 12_204,
+		Bytes:   3_328_599_654,
+		Seconds: 242,
+		Findings: []engine.VerifyFinding{{
+			Provider: "local",
+			Object:   chunk,
+			Damage:   true,
+			Problem:  "The checksum differs: a bit flipped on this disk. Copy it again from another provider.",
+		},
+			{Provider: "offsite", Problem: "The provider could not be asked. " + forbidden}},
+	}
 	return o
 }
 
@@ -200,14 +296,30 @@ func repairDone() console.Operation {
 	o := verifyDone()
 	o.Kind, o.Verify = console.KindRepair, nil
 	const full = "The disk is full, so it takes no new copies. Free some space or enlarge it, then run keepsake repair."
-	o.Repair = &engine.RepairResult{Points: 3, Deep: true, Copied: 41, Bytes: 100_663_296, Seconds: 12,
-		Repaired: []engine.VerifyFinding{{Provider: "supabase", Object: chunk, Damage: true,
-			Problem: "The object was missing."}},
+	o.Repair = &engine.RepairResult{
+		Points:  3,
+		Deep:    true,
+		Copied:  41,
+		Bytes:   100_663_296,
+		Seconds: 12,
+		Repaired: []engine.VerifyFinding{{
+			Provider: "supabase",
+			Object:   chunk,
+			Damage:   true,
+			Problem:  "The object was missing.",
+		}},
 		Remaining: []engine.VerifyFinding{
-			{Provider: "offsite", Object: "manifests/" + pointID,
-				Problem: "The recovery point could not be completed there. " + full},
-			{Provider: "offsite", Object: "notes/audit/" + pointID,
-				Problem: "What it lacks there could not be copied. " + full}}}
+			{
+				Provider: "offsite",
+				Object:   "manifests/" + pointID,
+				Problem:  "The recovery point could not be completed there. " + full,
+			},
+			{
+				Provider: "offsite",
+				Object:   "notes/audit/" + pointID,
+				Problem:  "What it lacks there could not be copied. " + full,
+			}},
+	}
 	return o
 }
 
@@ -229,9 +341,18 @@ func history(n int) (list []console.Operation) {
 // weddingOn is a wedding in so many days.
 func weddingOn(i int, couple, organization string, days int) console.Wedding {
 	day := now.Truncate(24*time.Hour).AddDate(0, 0, days)
-	return console.Wedding{Wedding: engine.Wedding{ID: fmt.Sprint(i), Couple: couple, OrganizationID: "7",
-		Organization: organization, Date: day}, DaysLeft: days, Phase: keepsake.PhaseOf(days),
-		Urgency: keepsake.UrgencyOf(days)}
+	return console.Wedding{
+		Wedding: engine.Wedding{
+			ID:             fmt.Sprint(i),
+			Couple:         couple,
+			OrganizationID: "7",
+			Organization:   organization,
+			Date:           day,
+		},
+		DaysLeft: days,
+		Phase:    keepsake.PhaseOf(days),
+		Urgency:  keepsake.UrgencyOf(days),
+	}
 }
 
 func nextWeddings() []console.Wedding {
@@ -244,9 +365,14 @@ func nextWeddings() []console.Wedding {
 }
 
 func providersAll() []console.ProviderState {
-	state := console.ProviderState{Checked: now.Add(-40 * time.Second), Reachable: true,
-		Written:   now.Add(-3 * time.Minute),
-		LastPoint: pointID, LastConfirmed: began, Points: 214}
+	state := console.ProviderState{
+		Checked:       now.Add(-40 * time.Second),
+		Reachable:     true,
+		Written:       now.Add(-3 * time.Minute),
+		LastPoint:     pointID,
+		LastConfirmed: began,
+		Points:        214,
+	}
 	local, supabase, offsite := state, state, state
 	local.Name, local.Medium = "local", "disk"
 	supabase.Name, supabase.Medium, supabase.Region = "supabase", "supabase", "eu-west-1"
@@ -257,9 +383,18 @@ func providersAll() []console.ProviderState {
 // overview is a console where all is well.
 func overview() console.Dashboard {
 	p := pointAt(0, true)
-	return console.Dashboard{Now: now, Newest: &p, Protection: keepsake.JudgeProtection(p.Copies), Age: now.Sub(p.Time),
-		MaxAge: 24 * time.Hour, Recent: history(5)[1:], Points: 214, Providers: providersAll(), Weddings: nextWeddings(),
-		WeddingsAhead: 125}
+	return console.Dashboard{
+		Now:           now,
+		Newest:        &p,
+		Protection:    keepsake.JudgeProtection(p.Copies),
+		Age:           now.Sub(p.Time),
+		MaxAge:        24 * time.Hour,
+		Recent:        history(5)[1:],
+		Points:        214,
+		Providers:     providersAll(),
+		Weddings:      nextWeddings(),
+		WeddingsAhead: 125,
+	}
 }
 
 // overviewAlarm is one where the platform is away, a provider fails and the newest recovery point is old.
@@ -268,8 +403,10 @@ func overviewAlarm() console.Dashboard {
 	d.Newest, d.Protection, d.Age, d.LastBackup = &p, keepsake.JudgeProtection(p.Copies), now.Sub(p.Time), &failed
 	d.Alarm, d.AlarmText = console.AlarmLate,
 		"The newest recovery point is 2 days 9 h old; changes since then could not be brought back. Make a backup now."
-	d.Platform = console.PlatformState{Kind: console.PlatformAway,
-		Words: "db.wedsync.example:5432/wedsync cannot be reached: is the server running and the address right?"}
+	d.Platform = console.PlatformState{
+		Kind:  console.PlatformAway,
+		Words: "db.wedsync.example:5432/wedsync cannot be reached: is the server running and the address right?",
+	}
 	d.Providers[2].Error, d.Providers[2].Behind = forbidden, true
 	d.Weddings, d.WeddingsAhead, d.WeddingsMissing = nil, 0, d.Platform.Words+
 		" No recovery point could be read for weddings either."

@@ -48,8 +48,13 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 		sendEvent(r.Context(), w, n, "progress", views.LivePart(l))
 		sendEvent(r.Context(), w, n, "state", ui.ShowChip(ui.Chip{Tone: ui.ToneRun, Text: fmt.Sprintf("Running %d", n)}))
 		sendEvent(r.Context(), w, n, "strip", views.StripBody(draw.Strip(o, l)))
-		line := views.LogLine{ID: fmt.Sprint(100 + n), Time: "07:06:0" + fmt.Sprint(n%10), Level: "info", Class: "lv-info",
-			Text: fmt.Sprintf("Step %d of 10", n)}
+		line := views.LogLine{
+			ID:    fmt.Sprint(100 + n),
+			Time:  "07:06:0" + fmt.Sprint(n%10),
+			Level: "info",
+			Class: "lv-info",
+			Text:  fmt.Sprintf("Step %d of 10", n),
+		}
 		sendEvent(r.Context(), w, 100+n, "log", views.LogLines([]views.LogLine{line}))
 		if err := flush.Flush(); err != nil {
 			return

@@ -17,30 +17,67 @@ import (
 
 // estimate is what a backup would take of a platform that answers.
 func estimate() console.Estimate {
-	return console.Estimate{Type: keepsake.BackupIncremental, Tables: 38, Rows: 6_142_885, Bytes: 1_717_986_918,
-		Seconds: 40, Measured: 5, Tiers: []console.TierEstimate{
-			{Tier: keepsake.TierCritical, Covered: true, Tables: 4, Rows: 58_214, Bytes: 22_439_526,
-				Largest: []string{"clients", "suppliers", "users", "organizations"}},
-			{Tier: keepsake.TierHigh, Covered: true, Tables: 5, Rows: 1_204_551, Bytes: 641_728_512,
-				Largest: []string{"audit_logs", "files", "payments", "forms", "journey_instances"}},
-			{Tier: keepsake.TierStandard, Covered: true, Tables: 29, Rows: 4_880_120, Bytes: 1_027_604_480,
-				Largest: []string{"event_logs", "guests", "communications"}}}}
+	return console.Estimate{
+		Type:     keepsake.BackupIncremental,
+		Tables:   38,
+		Rows:     6_142_885,
+		Bytes:    1_717_986_918,
+		Seconds:  40,
+		Measured: 5,
+		Tiers: []console.TierEstimate{
+			{
+				Tier:    keepsake.TierCritical,
+				Covered: true,
+				Tables:  4,
+				Rows:    58_214,
+				Bytes:   22_439_526,
+				Largest: []string{"clients", "suppliers", "users", "organizations"},
+			},
+			{
+				Tier:    keepsake.TierHigh,
+				Covered: true,
+				Tables:  5,
+				Rows:    1_204_551,
+				Bytes:   641_728_512,
+				Largest: []string{"audit_logs", "files", "payments", "forms", "journey_instances"},
+			},
+			{
+				Tier:    keepsake.TierStandard,
+				Covered: true,
+				Tables:  29,
+				Rows:    4_880_120,
+				Bytes:   1_027_604_480,
+				Largest: []string{"event_logs", "guests", "communications"},
+			}},
+	}
 }
 
 // backup draws the form of a backup, with what is known of it.
 func backup(theme string, e console.Estimate) views.BackupForm {
-	vm := views.BackupForm{Shell: shell(theme, "Back up now", "backup"), Types: draw.BackupChoices(), Plan: draw.Plan(e),
-		Notices: draw.EstimateNotices(e)}
+	vm := views.BackupForm{
+		Shell:   shell(theme, "Back up now", "backup"),
+		Types:   draw.BackupChoices(),
+		Plan:    draw.Plan(e),
+		Notices: draw.EstimateNotices(e),
+	}
 	vm.Types[0].Checked, vm.Plan.Value = true, string(e.Type)
 	return vm
 }
 
 func backupRefused(theme string) views.BackupForm {
 	running := backupOf(console.StateRunning)
-	e := console.Estimate{Type: keepsake.BackupIncremental, Running: &running,
-		Unreachable: overviewAlarm().Platform.Words, Findings: []engine.CheckFinding{
-			{Area: "provider offsite", Level: "error", Message: forbidden,
-				Action: "A backup goes on without it, and is not fully protected until it is back"}}}
+	e := console.Estimate{
+		Type:        keepsake.BackupIncremental,
+		Running:     &running,
+		Unreachable: overviewAlarm().Platform.Words,
+		Findings: []engine.CheckFinding{
+			{
+				Area:    "provider offsite",
+				Level:   "error",
+				Message: forbidden,
+				Action:  "A backup goes on without it, and is not fully protected until it is back",
+			}},
+	}
 	f := backup(theme, e)
 	f.NoteError = "The note has 612 characters; 500 fit."
 	return f
@@ -48,9 +85,12 @@ func backupRefused(theme string) views.BackupForm {
 
 func backupLimited(theme string) views.BackupForm {
 	f := backup(theme, estimate())
-	f.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "The backup was not started",
+	f.Notices = []ui.Notice{{
+		Tone:  ui.ToneBad,
+		Title: "The backup was not started",
 		Text: "You have started as many full backups as one person may within an hour: 2. The next one can start in 42 " +
-			"minutes. An incremental one holds every row as well, and can start now."}}
+			"minutes. An incremental one holds every row as well, and can start now.",
+	}}
 	f.Start = views.BackupStart{Disabled: true, Why: "The next one can start in 42 min, at 14:32 UTC."}
 	f.Types[1].Limit = f.Start.Why
 	f.Plan.Left = "You have started all 2 of these that one person may within an hour. " + f.Start.Why
@@ -101,8 +141,15 @@ func operations(theme string, n int) views.Operations {
 func duties() []console.DutyState {
 	ago := now.Add(-3 * time.Minute)
 	done := func(name, does string, every time.Duration) console.DutyState {
-		return console.DutyState{Name: name, Does: does, Every: every, Who: duty.OneHolder, Next: now.Add(every),
-			Began: ago, Ended: ago}
+		return console.DutyState{
+			Name:  name,
+			Does:  does,
+			Every: every,
+			Who:   duty.OneHolder,
+			Next:  now.Add(every),
+			Began: ago,
+			Ended: ago,
+		}
 	}
 	each := done("check_providers", "check the providers", 30*time.Second)
 	each.Who, each.Next = duty.EachProcess, time.Time{}

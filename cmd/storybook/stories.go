@@ -15,8 +15,14 @@ import (
 type story func(theme string) templ.Component
 
 func shell(theme, title, section string) views.Shell {
-	return views.Shell{Title: title, Section: section, User: "amelia.hart@wedsync.example", Theme: theme, Path: "/",
-		Version: "0.1.0"}
+	return views.Shell{
+		Title:   title,
+		Section: section,
+		User:    "amelia.hart@wedsync.example",
+		Theme:   theme,
+		Path:    "/",
+		Version: "0.1.0",
+	}
 }
 
 func when(absolute, relative string) ui.When {
@@ -51,16 +57,22 @@ func stories() map[string]story {
 		"signin-recovery": func(t string) templ.Component { return views.SignInStepPage(signInStep(t, true, "")) },
 		"sessions":        func(t string) templ.Component { return views.SessionsPage(sessions(t)) },
 		"prove-code": func(t string) templ.Component {
-			return views.ProvePage(views.Prove{Shell: shell(t, "Your password again", ""), Next: "/", Code: true,
-				Error: "That is not your password. Nothing was changed."})
+			return views.ProvePage(views.Prove{
+				Shell: shell(t, "Your password again", ""),
+				Next:  "/",
+				Code:  true,
+				Error: "That is not your password. Nothing was changed.",
+			})
 		},
 		"second-step-off":   func(t string) templ.Component { return views.SecondStepPage(secondStep(t, false)) },
 		"second-step-on":    func(t string) templ.Component { return views.SecondStepPage(secondStep(t, true)) },
 		"second-step-begin": func(t string) templ.Component { return views.EnrolmentPage(enrolment(t)) },
 		"second-step-codes": func(t string) templ.Component { return views.RecoveryCodesPage(recoveryCodes(t)) },
 		"second-step-end": func(t string) templ.Component {
-			return views.EndSecondStepPage(views.EndSecondStep{Shell: shell(t, "Switch the second step off", ""),
-				Error: "That code is not right, or it was used already. Wait for the next one. Nothing was changed."})
+			return views.EndSecondStepPage(views.EndSecondStep{
+				Shell: shell(t, "Switch the second step off", ""),
+				Error: "That code is not right, or it was used already. Wait for the next one. Nothing was changed.",
+			})
 		},
 		"dashboard":         func(t string) templ.Component { return views.DashboardPage(dashboard(t, overview())) },
 		"dashboard-running": func(t string) templ.Component { return views.DashboardPage(dashboardRunning(t)) },
@@ -146,6 +158,13 @@ func overviewEmpty() console.Dashboard {
 }
 
 func problem(theme, status, title, text string) views.Problem {
-	return views.Problem{Shell: shell(theme, title, ""), Status: status, Title: title, Text: text,
-		Action: "Go to the overview", Href: "/", Request: "01K9Z3M8Q4"}
+	return views.Problem{
+		Shell:   shell(theme, title, ""),
+		Status:  status,
+		Title:   title,
+		Text:    text,
+		Action:  "Go to the overview",
+		Href:    "/",
+		Request: "01K9Z3M8Q4",
+	}
 }

@@ -33,8 +33,13 @@ func Roles(t testing.TB) (owner, server keepsake.Secret) {
 	}
 	database := u.Path[1:]
 	owner, server, err = db.Provision(t.Context(), keepsake.Secret(admin),
-		db.ProvisionInput{Database: database, Owner: ownerOf("keepsake_" + database), OwnerPassword: password,
-			Server: "keepsake_" + database, Password: password})
+		db.ProvisionInput{
+			Database:      database,
+			Owner:         ownerOf("keepsake_" + database),
+			OwnerPassword: password,
+			Server:        "keepsake_" + database,
+			Password:      password,
+		})
 	if err != nil {
 		t.Fatalf("make the console's roles: %v", err)
 	}
@@ -126,8 +131,13 @@ func Prepared(t testing.TB) (owner, server keepsake.Secret) {
 func makeOriginal(t testing.TB) error {
 	ctx := context.WithoutCancel(t.Context())
 	admin := testenv.Original(t, original)
-	owner, server, err := db.Provision(ctx, keepsake.Secret(admin), db.ProvisionInput{Database: original,
-		Owner: ownerOf(workingRole), OwnerPassword: password, Server: workingRole, Password: password})
+	owner, server, err := db.Provision(ctx, keepsake.Secret(admin), db.ProvisionInput{
+		Database:      original,
+		Owner:         ownerOf(workingRole),
+		OwnerPassword: password,
+		Server:        workingRole,
+		Password:      password,
+	})
 	if err != nil {
 		return fmt.Errorf("make the console's roles: %w", err)
 	}

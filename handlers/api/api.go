@@ -48,8 +48,11 @@ func Mount(e *echo.Echo, group *echo.Group, d Deps) huma.API {
 	config.Formats["json"] = config.Formats["application/json"] // the suffix, as in application/problem+json
 	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer",
-			Description: "A token made under Tokens in the console. Its scopes are read, backup and restore."},
+		"token": {
+			Type:        "http",
+			Scheme:      "bearer",
+			Description: "A token made under Tokens in the console. Its scopes are read, backup and restore.",
+		},
 	}
 	config.Security = []map[string][]string{{"token": {}}}
 	a := humaecho.NewWithGroup(e, group, config)
@@ -113,8 +116,8 @@ func (h *actions) problem(ctx context.Context, method string, err error) *Proble
 		p.Errors = []FieldError{{Location: in + wrong.Field, Message: wrong.Message}}
 	}
 	if p.Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled) {
-		h.d.Logger.ErrorContext(ctx, "request failed", "request_id", p.Request, "method", method, "status", p.Status, "err",
-			keepsake.CauseOf(err))
+		h.d.Logger.ErrorContext(ctx, "request failed", "request_id", p.Request,
+			"method", method, "status", p.Status, "err", keepsake.CauseOf(err))
 	}
 	return p
 }
@@ -127,6 +130,12 @@ func (h *actions) fail(c echo.Context, err error) {
 
 // get, post and so on name an action.
 func action(method, path, id, summary, text, tag string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: Prefix + path, Summary: summary, Description: text,
-		Tags: []string{tag}}
+	return huma.Operation{
+		OperationID: id,
+		Method:      method,
+		Path:        Prefix + path,
+		Summary:     summary,
+		Description: text,
+		Tags:        []string{tag},
+	}
 }

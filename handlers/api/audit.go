@@ -42,11 +42,29 @@ type AuditEntry struct {
 }
 
 func auditEntryOf(r audit.Row) AuditEntry {
-	return AuditEntry{ID: r.ID, At: r.At.UTC(), Actor: r.ActorName, ActorID: r.ActorID, Role: string(r.ActorRole),
-		Platform: r.Platform, Organization: r.Organization, Session: r.Session, Token: r.Token, Address: r.Address,
-		UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action, Target: r.Target, WeddingID: r.WeddingID,
-		Point: r.Point, Outcome: r.Outcome, DurationMS: r.Took.Milliseconds(),
-		Security: r.Security, Detail: r.Detail, Hash: hex.EncodeToString(r.Hash)}
+	return AuditEntry{
+		ID:           r.ID,
+		At:           r.At.UTC(),
+		Actor:        r.ActorName,
+		ActorID:      r.ActorID,
+		Role:         string(r.ActorRole),
+		Platform:     r.Platform,
+		Organization: r.Organization,
+		Session:      r.Session,
+		Token:        r.Token,
+		Address:      r.Address,
+		UserAgent:    r.UserAgent,
+		RequestID:    r.RequestID,
+		Action:       r.Action,
+		Target:       r.Target,
+		WeddingID:    r.WeddingID,
+		Point:        r.Point,
+		Outcome:      r.Outcome,
+		DurationMS:   r.Took.Milliseconds(),
+		Security:     r.Security,
+		Detail:       r.Detail,
+		Hash:         hex.EncodeToString(r.Hash),
+	}
 }
 
 // AuditFilter says which entries are wanted. Huma fills exported types only.
@@ -63,8 +81,17 @@ type AuditFilter struct {
 }
 
 func (f AuditFilter) filter() audit.Filter {
-	return audit.Filter{Search: f.Search, Actor: f.Actor, Action: f.Action, Outcome: audit.Outcome(f.Outcome),
-		WeddingID: f.WeddingID, Point: f.Point, OnlySecurity: f.Security, Since: f.From, Until: f.To}
+	return audit.Filter{
+		Search:       f.Search,
+		Actor:        f.Actor,
+		Action:       f.Action,
+		Outcome:      audit.Outcome(f.Outcome),
+		WeddingID:    f.WeddingID,
+		Point:        f.Point,
+		OnlySecurity: f.Security,
+		Since:        f.From,
+		Until:        f.To,
+	}
 }
 
 type listAuditInput struct {
@@ -100,9 +127,18 @@ func auditVerdictOf(v *console.AuditVerdict) *AuditVerdict {
 	if v == nil {
 		return nil
 	}
-	out := &AuditVerdict{Checked: v.Checked, Intact: v.Intact, Rows: v.Rows, Broken: v.Broken, Problem: v.Problem,
-		Replaced: v.Replaced, Words: append([]string{}, v.Words(time.Now())...), Seals: v.Seals, Missing: v.Missing,
-		Unsealed: v.Unsealed}
+	out := &AuditVerdict{
+		Checked:  v.Checked,
+		Intact:   v.Intact,
+		Rows:     v.Rows,
+		Broken:   v.Broken,
+		Problem:  v.Problem,
+		Replaced: v.Replaced,
+		Words:    append([]string{}, v.Words(time.Now())...),
+		Seals:    v.Seals,
+		Missing:  v.Missing,
+		Unsealed: v.Unsealed,
+	}
 	if v.Sealed != nil {
 		out.SealedAt, out.SealedTo = moment(v.Sealed.At), v.Sealed.Row
 	}

@@ -66,9 +66,14 @@ func (h *actions) backups() {
 		Body CreateBackup
 	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
-			console.StartBackupInput{Platform: in.Body.Platform, Type: in.Body.Type, Note: in.Body.Note,
-				Labels: in.Body.Labels, WeddingID: in.Body.WeddingID,
-				Milestone: in.Body.Milestone})
+			console.StartBackupInput{
+				Platform:  in.Body.Platform,
+				Type:      in.Body.Type,
+				Note:      in.Body.Note,
+				Labels:    in.Body.Labels,
+				WeddingID: in.Body.WeddingID,
+				Milestone: in.Body.Milestone,
+			})
 		if err != nil {
 			return nil, err
 		}
@@ -171,12 +176,24 @@ func (h *actions) listOperations(ctx context.Context, in *listOperationsInput) (
 		}
 	}
 	page, err := h.d.Console.ListOperations(ctx, handlers.ActorFrom(ctx),
-		console.ListInput{Platform: in.Platform, Kind: console.Kind(in.Kind), State: console.State(in.State),
-			Type: keepsake.BackupType(in.Type),
-			Tier: keepsake.Tier(in.Tier), WeddingID: in.WeddingID, Organization: in.Organization, Active: in.Active,
-			From: in.From,
-			To:   in.To, Cursor: in.Cursor, Limit: in.Limit,
-			Covers: covers, CoversTier: keepsake.Tier(in.CoversTier), Contacts: in.Contacts, Milestone: in.Milestone})
+		console.ListInput{
+			Platform:     in.Platform,
+			Kind:         console.Kind(in.Kind),
+			State:        console.State(in.State),
+			Type:         keepsake.BackupType(in.Type),
+			Tier:         keepsake.Tier(in.Tier),
+			WeddingID:    in.WeddingID,
+			Organization: in.Organization,
+			Active:       in.Active,
+			From:         in.From,
+			To:           in.To,
+			Cursor:       in.Cursor,
+			Limit:        in.Limit,
+			Covers:       covers,
+			CoversTier:   keepsake.Tier(in.CoversTier),
+			Contacts:     in.Contacts,
+			Milestone:    in.Milestone,
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -36,9 +36,11 @@ func Bearer(tokens TokenResolver, every time.Duration, log *slog.Logger) echo.Mi
 				return unauthorized(c)
 			}
 			if err != nil {
-				return &keepsake.Error{Code: keepsake.CodeUnavailable,
+				return &keepsake.Error{
+					Code:    keepsake.CodeUnavailable,
 					Message: "Keepsake cannot look up whose token this is. Your backups are not affected. Try again in a moment.",
-					Err:     err}
+					Err:     err,
+				}
 			}
 			outer := c.Request()
 			ctx, done := handlers.While(outer.Context(), every, func(ctx context.Context) error {

@@ -97,11 +97,22 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 	if err != nil {
 		return nil, err
 	}
-	out := Compliance{Rule: Rule{Met: d.Protection.Protected(), Copies: d.Protection.Copies, Media: d.Protection.Media,
-		Offsite: d.Protection.Offsite, Missing: append([]string{}, d.Protection.Missing...)},
-		MaxAgeSeconds: d.MaxAge.Seconds(), TooOld: d.Newest == nil || d.Age > d.MaxAge, ProtectedTooOld: true,
-		Tiers: each(d.Tiers, tierComplianceOf), Providers: each(d.Providers, providerComplianceOf), AuditRows: d.AuditRows,
-		Audit: auditVerdictOf(d.Audit)}
+	out := Compliance{
+		Rule: Rule{
+			Met:     d.Protection.Protected(),
+			Copies:  d.Protection.Copies,
+			Media:   d.Protection.Media,
+			Offsite: d.Protection.Offsite,
+			Missing: append([]string{}, d.Protection.Missing...),
+		},
+		MaxAgeSeconds:   d.MaxAge.Seconds(),
+		TooOld:          d.Newest == nil || d.Age > d.MaxAge,
+		ProtectedTooOld: true,
+		Tiers:           each(d.Tiers, tierComplianceOf),
+		Providers:       each(d.Providers, providerComplianceOf),
+		AuditRows:       d.AuditRows,
+		Audit:           auditVerdictOf(d.Audit),
+	}
 	if p := d.Newest; p != nil {
 		out.Newest, out.NewestAt, out.AgeSeconds = p.ID, moment(p.Time), d.Age.Seconds()
 		if p.LastTest != nil {
@@ -120,8 +131,14 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 }
 
 func tierComplianceOf(t console.TierCompliance) TierCompliance {
-	out := TierCompliance{Tier: t.Tier, AgeSeconds: t.Age.Seconds(), TooOld: t.TooOld, GoalSeconds: t.Goal.Seconds(),
-		RestoreSeconds: t.Restored.Seconds(), RestoredAt: moment(t.RestoredAt)}
+	out := TierCompliance{
+		Tier:           t.Tier,
+		AgeSeconds:     t.Age.Seconds(),
+		TooOld:         t.TooOld,
+		GoalSeconds:    t.Goal.Seconds(),
+		RestoreSeconds: t.Restored.Seconds(),
+		RestoredAt:     moment(t.RestoredAt),
+	}
 	if t.Newest != nil {
 		out.Newest = t.Newest.ID
 	}
@@ -133,8 +150,17 @@ func tierComplianceOf(t console.TierCompliance) TierCompliance {
 }
 
 func providerComplianceOf(p console.ProviderCompliance) ProviderCompliance {
-	out := ProviderCompliance{Name: p.Name, Medium: p.Medium, Offsite: p.Offsite, Reachable: p.Reachable,
-		State: string(p.Health()), Error: p.Error, VerifiedAt: moment(p.VerifiedAt), Deep: p.Deep, Point: p.Point}
+	out := ProviderCompliance{
+		Name:       p.Name,
+		Medium:     p.Medium,
+		Offsite:    p.Offsite,
+		Reachable:  p.Reachable,
+		State:      string(p.Health()),
+		Error:      p.Error,
+		VerifiedAt: moment(p.VerifiedAt),
+		Deep:       p.Deep,
+		Point:      p.Point,
+	}
 	if p.Copy != nil {
 		out.Confirmed = p.Copy.Confirmed
 		if p.Copy.Error != "" {

@@ -67,8 +67,11 @@ func ShowDocument(a huma.API) echo.HandlerFunc {
 func ShowReference(pages handlers.Pages, a huma.API) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		doc := a.OpenAPI()
-		vm := views.Reference{Shell: pages.Shell(c, "JSON API", ""), Text: doc.Info.Description,
-			Document: Prefix + "/openapi.json"}
+		vm := views.Reference{
+			Shell:    pages.Shell(c, "JSON API", ""),
+			Text:     doc.Info.Description,
+			Document: Prefix + "/openapi.json",
+		}
 		groups := map[string]*views.ReferenceGroup{}
 		for _, path := range sorted(doc.Paths) {
 			item := doc.Paths[path]
@@ -105,8 +108,13 @@ func sorted[V any](m map[string]V) []string {
 func reference(doc *huma.OpenAPI, method, path string, op *huma.Operation) views.ReferenceAction {
 	out := views.ReferenceAction{ID: op.OperationID, Method: method, Path: path, Summary: op.Summary, Text: op.Description}
 	for _, p := range op.Parameters {
-		out.Parameters = append(out.Parameters, views.ReferenceField{Name: p.Name, Where: p.In, Type: typeOf(p.Schema),
-			Text: p.Description, Required: p.Required})
+		out.Parameters = append(out.Parameters, views.ReferenceField{
+			Name:     p.Name,
+			Where:    p.In,
+			Type:     typeOf(p.Schema),
+			Text:     p.Description,
+			Required: p.Required,
+		})
 	}
 	if op.RequestBody != nil {
 		if media := op.RequestBody.Content["application/json"]; media != nil {
@@ -134,8 +142,12 @@ func fieldsOf(doc *huma.OpenAPI, s *huma.Schema) (out []views.ReferenceField) {
 	}
 	for _, name := range sorted(s.Properties) {
 		p := s.Properties[name]
-		out = append(out, views.ReferenceField{Name: name, Type: typeOf(p), Text: p.Description,
-			Required: slices.Contains(s.Required, name)})
+		out = append(out, views.ReferenceField{
+			Name:     name,
+			Type:     typeOf(p),
+			Text:     p.Description,
+			Required: slices.Contains(s.Required, name),
+		})
 	}
 	return out
 }

@@ -40,9 +40,18 @@ func (h *actions) duties(ctx context.Context, _ *struct{}) (*dutyList, error) {
 }
 
 func dutyOf(d console.DutyState) Duty {
-	out := Duty{Name: d.Name, Does: d.Does, EverySeconds: d.Every.Seconds(), Who: d.Who, Running: d.Running,
-		LastStarted: moment(d.Began), LastEnded: moment(d.Ended),
-		Outcome: "done", Message: d.Message, NextAt: moment(d.Next)}
+	out := Duty{
+		Name:         d.Name,
+		Does:         d.Does,
+		EverySeconds: d.Every.Seconds(),
+		Who:          d.Who,
+		Running:      d.Running,
+		LastStarted:  moment(d.Began),
+		LastEnded:    moment(d.Ended),
+		Outcome:      "done",
+		Message:      d.Message,
+		NextAt:       moment(d.Next),
+	}
 	switch {
 	case d.Ended.IsZero():
 		out.Outcome = "never"

@@ -116,9 +116,11 @@ func (h *actions) answerAgain(ctx context.Context, actor keepsake.Actor, key, ac
 	if action == restoreAction {
 		body = RestoreAnswer{Operation: &op}
 	}
-	a := &console.Answer{Status: http.StatusAccepted,
+	a := &console.Answer{
+		Status: http.StatusAccepted,
 		Headers: map[string]string{echo.HeaderContentType: "application/json", echo.HeaderLocation: Prefix + "/backups/" +
-			o.ID}}
+			o.ID},
+	}
 	if a.Body, err = json.Marshal(body); err != nil {
 		return nil, err
 	}

@@ -76,8 +76,13 @@ func (h *actions) points() {
 		Body CreatePoint
 	}) (*counted, error) {
 		o, err := h.d.Console.StartBackup(ctx, handlers.ActorFrom(ctx),
-			console.StartBackupInput{Type: keepsake.BackupIncremental, Note: in.Body.Note, Labels: in.Body.Labels,
-				WeddingID: in.Body.WeddingID, Milestone: in.Body.Milestone})
+			console.StartBackupInput{
+				Type:      keepsake.BackupIncremental,
+				Note:      in.Body.Note,
+				Labels:    in.Body.Labels,
+				WeddingID: in.Body.WeddingID,
+				Milestone: in.Body.Milestone,
+			})
 		if err != nil {
 			return nil, err
 		}
@@ -112,10 +117,19 @@ func (h *actions) points() {
 }
 
 func (h *actions) listPoints(ctx context.Context, in *listPointsInput) (*pointList, error) {
-	what := console.PointsInput{Platform: in.Platform, Type: keepsake.BackupType(in.Type), Tier: keepsake.Tier(in.Tier),
+	what := console.PointsInput{
+		Platform:     in.Platform,
+		Type:         keepsake.BackupType(in.Type),
+		Tier:         keepsake.Tier(in.Tier),
 		WeddingID:    in.WeddingID,
-		Organization: in.Organization, Milestone: in.Milestone,
-		Phase: keepsake.Phase(in.Phase), From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit}
+		Organization: in.Organization,
+		Milestone:    in.Milestone,
+		Phase:        keepsake.Phase(in.Phase),
+		From:         in.From,
+		To:           in.To,
+		Cursor:       in.Cursor,
+		Limit:        in.Limit,
+	}
 	if in.State != "" {
 		protected := in.State == "protected"
 		what.Protected = &protected
@@ -134,8 +148,12 @@ func (h *actions) getPoint(ctx context.Context, in *PointID) (*struct{ Body Poin
 	if err != nil {
 		return nil, err
 	}
-	out := PointDetail{Point: pointOf(p.Point), Tests: each(p.Tests, testOf), RestoreSeconds: p.RestoreSeconds,
-		Missing: p.Missing}
+	out := PointDetail{
+		Point:          pointOf(p.Point),
+		Tests:          each(p.Tests, testOf),
+		RestoreSeconds: p.RestoreSeconds,
+		Missing:        p.Missing,
+	}
 	if p.Detail != nil {
 		out.TableList, out.NotCarried = p.Detail.TableList, p.Detail.NotCarried
 	}

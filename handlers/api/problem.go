@@ -56,8 +56,13 @@ const internal = "This request was not carried out. Your backups are not affecte
 	"the log has the cause."
 
 func newProblem(status int, code keepsake.Code, detail string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: string(code),
-		Detail: detail}
+	return &Problem{
+		Type:   "about:blank",
+		Title:  http.StatusText(status),
+		Status: status,
+		Code:   string(code),
+		Detail: detail,
+	}
 }
 
 // codes are the codes of what the HTTP layer itself refuses.
@@ -117,8 +122,11 @@ func problemOf(ctx context.Context, err error) *Problem {
 	code := keepsake.CodeOf(err)
 	if code == keepsake.CodeInternal && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		code = keepsake.CodeUnavailable
-		err = &keepsake.Error{Code: code, Message: "The answer took too long and was given up; nothing was lost. Try " +
-			"again in a moment.", Err: err}
+		err = &keepsake.Error{
+			Code:    code,
+			Message: "The answer took too long and was given up; nothing was lost. Try again in a moment.",
+			Err:     err,
+		}
 	}
 	p := newProblem(handlers.StatusOf(code), code, strings.TrimSpace(keepsake.MessageOf(err)))
 	if code == keepsake.CodeInternal {

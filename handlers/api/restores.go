@@ -86,9 +86,14 @@ func (h *actions) restores() {
 	op.Errors = []int{http.StatusNotFound, http.StatusConflict}
 	answer := h.a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[RestoreAnswer](), true, "")
 	op.Responses = map[string]*huma.Response{
-		"202": {Description: "Started", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}},
-			Headers: map[string]*huma.Param{"Location": {Description: "Where the operation can be watched",
-				Schema: &huma.Schema{Type: huma.TypeString}}}}}
+		"202": {
+			Description: "Started",
+			Content:     map[string]*huma.MediaType{"application/json": {Schema: answer}},
+			Headers: map[string]*huma.Param{"Location": {
+				Description: "Where the operation can be watched",
+				Schema:      &huma.Schema{Type: huma.TypeString},
+			}},
+		}}
 	register(h, op, h.restore)
 	op = action(http.MethodGet, "/backups/restores/{id}", "getRestore", "What a restore into the live platform changed",
 		"Both sides of every row.", "Restores")
@@ -129,16 +134,22 @@ type restoreInput struct {
 // confirmation a preview.
 func (in *restoreInput) Resolve(huma.Context) []error {
 	if keepsake.ScopeFields(in.Body.Scope).Named() != 1 {
-		return []error{&huma.ErrorDetail{Location: "body",
-			Message: "name one of wedding, organization, tiers and everything"}}
+		return []error{&huma.ErrorDetail{
+			Location: "body",
+			Message:  "name one of wedding, organization, tiers and everything",
+		}}
 	}
 	switch to, confirm := in.Body.Database, in.Body.Confirm; {
 	case to != nil && confirm == nil:
-		return []error{&huma.ErrorDetail{Location: "body.confirm",
-			Message: "a restore into a new database has no preview: confirm it with its name"}}
+		return []error{&huma.ErrorDetail{
+			Location: "body.confirm",
+			Message:  "a restore into a new database has no preview: confirm it with its name",
+		}}
 	case to == nil && confirm != nil && confirm.Fingerprint == "":
-		return []error{&huma.ErrorDetail{Location: "body.confirm.fingerprint",
-			Message: "a restore into the live platform is confirmed with the fingerprint of its preview"}}
+		return []error{&huma.ErrorDetail{
+			Location: "body.confirm.fingerprint",
+			Message:  "a restore into the live platform is confirmed with the fingerprint of its preview",
+		}}
 	}
 	return nil
 }
@@ -152,32 +163,53 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	advice, stop := h.choosePoint(ctx, actor, what, &b)
 	defer stop()
 	if b.Database != nil {
-		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{Point: b.Point, Target: b.Database.Target,
-			Database: b.Database.Name, Provider: b.Database.Provider,
-			Scope: what, Confirmation: b.Confirm.Name})
+		o, err := h.d.Console.StartRestore(ctx, actor, console.StartRestoreInput{
+			Point:        b.Point,
+			Target:       b.Database.Target,
+			Database:     b.Database.Name,
+			Provider:     b.Database.Provider,
+			Scope:        what,
+			Confirmation: b.Confirm.Name,
+		})
 		return startedRestore(o, advice, err)
 	}
 	scoped := console.ScopedInput{Scope: what, Point: b.Point, Mode: b.Mode}
 	if b.Confirm != nil {
 		o, err := h.d.Console.RestoreScope(ctx, actor,
-			console.RestoreScopeInput{ScopedInput: scoped, Fingerprint: b.Confirm.Fingerprint, Confirmation: b.Confirm.Name,
-				Name: b.Confirm.Name, Skip: b.Confirm.Skip})
+			console.RestoreScopeInput{
+				ScopedInput:  scoped,
+				Fingerprint:  b.Confirm.Fingerprint,
+				Confirmation: b.Confirm.Name,
+				Name:         b.Confirm.Name,
+				Skip:         b.Confirm.Skip,
+			})
 		return startedRestore(o, advice, err)
 	}
 	p, err := h.d.Console.PreviewScope(ctx, actor, scoped)
 	if err != nil {
 		return nil, err
 	}
-	out := &Preview{Point: p.Point, PointTime: p.PointTime, Name: p.Name, Mode: p.Mode, Fingerprint: p.Fingerprint,
-		Tables: append([]scope.TableChanges{}, p.Tables...), Weddings: p.Weddings, ChunksRead: p.ChunksRead,
-		ChunksTotal: p.ChunksTotal, Seconds: p.Seconds}
+	out := &Preview{
+		Point:       p.Point,
+		PointTime:   p.PointTime,
+		Name:        p.Name,
+		Mode:        p.Mode,
+		Fingerprint: p.Fingerprint,
+		Tables:      append([]scope.TableChanges{}, p.Tables...),
+		Weddings:    p.Weddings,
+		ChunksRead:  p.ChunksRead,
+		ChunksTotal: p.ChunksTotal,
+		Seconds:     p.Seconds,
+	}
 	out.Insert, out.Update, out.Delete, out.Refused = p.Totals()
 	if out.Approval, err = h.d.Console.NeedsSecondApprover(ctx, actor, scoped); err != nil {
 		return nil, err
 	}
 	a := advice()
-	return &restoreOutput{Status: http.StatusOK,
-		Body: RestoreAnswer{PointWhy: a.Why, SaferPoint: a.Safer, Preview: out}}, nil
+	return &restoreOutput{
+		Status: http.StatusOK,
+		Body:   RestoreAnswer{PointWhy: a.Why, SaferPoint: a.Safer, Preview: out},
+	}, nil
 }
 
 // choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who
@@ -212,6 +244,9 @@ func startedRestore(o console.Operation, advice func() draw.PointAdvice, err err
 		return nil, err
 	}
 	op, a := operationOf(o), advice()
-	return &restoreOutput{Status: http.StatusAccepted, Location: Prefix + "/backups/" + o.ID,
-		Body: RestoreAnswer{PointWhy: a.Why, SaferPoint: a.Safer, Operation: &op}}, nil
+	return &restoreOutput{
+		Status:   http.StatusAccepted,
+		Location: Prefix + "/backups/" + o.ID,
+		Body:     RestoreAnswer{PointWhy: a.Why, SaferPoint: a.Safer, Operation: &op},
+	}, nil
 }

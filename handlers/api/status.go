@@ -110,9 +110,19 @@ type Provider struct {
 }
 
 func providerOf(p console.ProviderState) Provider {
-	return Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite, Reachable: p.Reachable,
-		State: string(p.Health()), Error: p.Error, Checked: moment(p.Checked), LastPoint: p.LastPoint,
-		LastConfirmed: moment(p.LastConfirmed), Points: p.Points}
+	return Provider{
+		Name:          p.Name,
+		Medium:        p.Medium,
+		Region:        p.Region,
+		Offsite:       p.Offsite,
+		Reachable:     p.Reachable,
+		State:         string(p.Health()),
+		Error:         p.Error,
+		Checked:       moment(p.Checked),
+		LastPoint:     p.LastPoint,
+		LastConfirmed: moment(p.LastConfirmed),
+		Points:        p.Points,
+	}
 }
 
 type statusInput struct {
@@ -136,11 +146,21 @@ func (h *actions) status(ctx context.Context, in *statusInput) (*statusOutput, e
 	if err != nil {
 		return nil, err
 	}
-	s := &Status{Performance: performanceOf(d.Newest, measured), Touched: touched(d), Protected: d.Protection.Protected(),
-		Lacks: d.Protection.Lacks(), Alarm: string(d.Alarm), AlarmText: d.AlarmText, MaxAgeSeconds: d.MaxAge.Seconds(),
-		Points:  d.Points,
-		Running: each(d.Running, operationOf), Providers: each(d.Providers, providerOf),
-		Weddings: each(d.Weddings, weddingOf), WeddingsMissing: d.WeddingsMissing, Urgency: string(keepsake.UrgencyNormal)}
+	s := &Status{
+		Performance:     performanceOf(d.Newest, measured),
+		Touched:         touched(d),
+		Protected:       d.Protection.Protected(),
+		Lacks:           d.Protection.Lacks(),
+		Alarm:           string(d.Alarm),
+		AlarmText:       d.AlarmText,
+		MaxAgeSeconds:   d.MaxAge.Seconds(),
+		Points:          d.Points,
+		Running:         each(d.Running, operationOf),
+		Providers:       each(d.Providers, providerOf),
+		Weddings:        each(d.Weddings, weddingOf),
+		WeddingsMissing: d.WeddingsMissing,
+		Urgency:         string(keepsake.UrgencyNormal),
+	}
 	if len(d.Weddings) > 0 {
 		s.Urgency = string(d.Weddings[0].Urgency)
 	}

@@ -44,8 +44,10 @@ func TestPerformanceTellsWhatWasMeasuredOnly(t *testing.T) {
 		t.Errorf("of nothing: %+v", p)
 	}
 	point := &console.Point{Point: engine.Point{Seconds: 2, BytesRead: 1000, Rows: 10, BytesNew: 5}}
-	p := performanceOf(point, console.Performance{RestoreSpeed: 250,
-		Drill: &console.PointTest{Seconds: 7, At: time.Unix(1, 0)}})
+	p := performanceOf(point, console.Performance{
+		RestoreSpeed: 250,
+		Drill:        &console.PointTest{Seconds: 7, At: time.Unix(1, 0)},
+	})
 	if p.BackupBytesPerSecond != 500 || p.BackupRowsPerSecond != 5 || p.RestoreSeconds != 4 || p.DrillSeconds != 7 ||
 		p.DrillAt == nil {
 		t.Errorf("%+v", p)
@@ -81,8 +83,11 @@ func TestTimeAloneIsNoChange(t *testing.T) {
 		"a minute later": {Status{AgeSeconds: 120, Providers: []Provider{{Name: "local", Reachable: true, Checked: at(2)}}},
 			true},
 		"one is away": {Status{AgeSeconds: 60, Providers: []Provider{{Name: "local", Checked: at(1)}}}, false},
-		"it is late": {Status{AgeSeconds: 60, Alarm: "late",
-			Providers: []Provider{{Name: "local", Reachable: true, Checked: at(1)}}}, false},
+		"it is late": {Status{
+			AgeSeconds: 60,
+			Alarm:      "late",
+			Providers:  []Provider{{Name: "local", Reachable: true, Checked: at(1)}},
+		}, false},
 	} {
 		if now, err := etag(&c.now); err != nil || (now == tag) != c.same {
 			t.Errorf("%s: %s, it was %s, %v", name, now, tag, err)

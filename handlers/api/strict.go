@@ -25,8 +25,10 @@ func strict(ctx huma.Context, next func(huma.Context)) {
 	query, err := url.ParseQuery(address.RawQuery)
 	var wrong []error
 	if err != nil {
-		wrong = append(wrong, &huma.ErrorDetail{Location: "query",
-			Message: "cannot be read: in names and values % is written %25, & is %26 and ; is %3B"})
+		wrong = append(wrong, &huma.ErrorDetail{
+			Location: "query",
+			Message:  "cannot be read: in names and values % is written %25, & is %26 and ; is %3B",
+		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		known := func(p *huma.Param) bool { return p.In == "query" && p.Name == name }

@@ -24,8 +24,16 @@ type Test struct {
 }
 
 func testOf(t console.PointTest) Test {
-	return Test{ID: t.ID, Point: t.Point, Kind: t.Kind, Operation: t.Operation, At: t.At, OK: t.OK, Findings: t.Findings,
-		Seconds: t.Seconds}
+	return Test{
+		ID:        t.ID,
+		Point:     t.Point,
+		Kind:      t.Kind,
+		Operation: t.Operation,
+		At:        t.At,
+		OK:        t.OK,
+		Findings:  t.Findings,
+		Seconds:   t.Seconds,
+	}
 }
 
 // TestDetail is one test with what it found.
@@ -96,8 +104,13 @@ func (h *actions) tests() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body TestDetail }{TestDetail{Test: testOf(t.PointTest), Copies: t.Copies, Proof: t.Proof,
-			Report: append([]engine.VerifyFinding{}, t.Findings...), Missing: t.Missing}}, nil
+		return &struct{ Body TestDetail }{TestDetail{
+			Test:    testOf(t.PointTest),
+			Copies:  t.Copies,
+			Proof:   t.Proof,
+			Report:  append([]engine.VerifyFinding{}, t.Findings...),
+			Missing: t.Missing,
+		}}, nil
 	})
 }
 
@@ -107,8 +120,14 @@ type TestID struct {
 }
 
 func (h *actions) listTests(ctx context.Context, in *listTestsInput) (*testList, error) {
-	what := console.TestsInput{Point: in.Point, Kind: in.Kind, From: in.From, To: in.To, Cursor: in.Cursor,
-		Limit: in.Limit}
+	what := console.TestsInput{
+		Point:  in.Point,
+		Kind:   in.Kind,
+		From:   in.From,
+		To:     in.To,
+		Cursor: in.Cursor,
+		Limit:  in.Limit,
+	}
 	if in.State != "" {
 		passed := in.State == "passed"
 		what.Passed = &passed

@@ -110,9 +110,12 @@ func coverageOf(c *console.BackupCoverage) *Coverage {
 	if c == nil {
 		return nil
 	}
-	return &Coverage{Tiers: append([]keepsake.TierCoverage{}, c.Tiers...),
-		Milestones: append([]keepsake.WeddingMark{}, c.Milestones...), Vendors: c.Vendors,
-		Days: append([]keepsake.DayRange{}, c.Days...)}
+	return &Coverage{
+		Tiers:      append([]keepsake.TierCoverage{}, c.Tiers...),
+		Milestones: append([]keepsake.WeddingMark{}, c.Milestones...),
+		Vendors:    c.Vendors,
+		Days:       append([]keepsake.DayRange{}, c.Days...),
+	}
 }
 
 // ScopeResult is what a restore into the live platform changed.
@@ -143,16 +146,42 @@ type Scope struct {
 }
 
 func operationOf(o console.Operation) Operation {
-	out := Operation{ID: o.ID, Platform: o.Platform, Kind: string(o.Kind), State: string(o.State), Type: string(o.Type),
-		Note: o.Note, Labels: o.Labels, Weddings: o.Weddings, Point: o.Point, Deep: o.Deep,
-		Target: o.Target, Database: o.Database, RequestedBy: o.RequestedBy, ApprovedBy: o.ApprovedBy,
-		ApprovedAt: moment(o.ApprovedAt), Organization: o.Organization, CreatedAt: o.CreatedAt,
-		StartedAt: moment(o.StartedAt), FinishedAt: moment(o.FinishedAt),
-		Attempt: o.Attempt, CancelRequested: o.CancelRequested, WorkerSilent: o.Silence.For.Round(time.Second).Seconds(),
-		Rows: o.Rows, Bytes: o.Bytes, Seconds: o.Seconds, Lacks: o.Lacks, ErrorCode: string(o.ErrorCode),
-		Error:    o.ErrorMessage,
-		Progress: progressOf(o), Covers: coverageOf(o.Covers), Backup: o.Backup, Verification: o.Verify, Repaired: o.Repair,
-		Restored: o.Restore}
+	out := Operation{
+		ID:              o.ID,
+		Platform:        o.Platform,
+		Kind:            string(o.Kind),
+		State:           string(o.State),
+		Type:            string(o.Type),
+		Note:            o.Note,
+		Labels:          o.Labels,
+		Weddings:        o.Weddings,
+		Point:           o.Point,
+		Deep:            o.Deep,
+		Target:          o.Target,
+		Database:        o.Database,
+		RequestedBy:     o.RequestedBy,
+		ApprovedBy:      o.ApprovedBy,
+		ApprovedAt:      moment(o.ApprovedAt),
+		Organization:    o.Organization,
+		CreatedAt:       o.CreatedAt,
+		StartedAt:       moment(o.StartedAt),
+		FinishedAt:      moment(o.FinishedAt),
+		Attempt:         o.Attempt,
+		CancelRequested: o.CancelRequested,
+		WorkerSilent:    o.Silence.For.Round(time.Second).Seconds(),
+		Rows:            o.Rows,
+		Bytes:           o.Bytes,
+		Seconds:         o.Seconds,
+		Lacks:           o.Lacks,
+		ErrorCode:       string(o.ErrorCode),
+		Error:           o.ErrorMessage,
+		Progress:        progressOf(o),
+		Covers:          coverageOf(o.Covers),
+		Backup:          o.Backup,
+		Verification:    o.Verify,
+		Repaired:        o.Repair,
+		Restored:        o.Restore,
+	}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {
 		out.Protected = &o.Protected
 	} else if o.State == console.StateDone {
@@ -165,8 +194,13 @@ func operationOf(o console.Operation) Operation {
 		}
 	}
 	if r := o.Scoped; r != nil {
-		out.Changed = &ScopeResult{Inserted: r.Applied.Inserted, Updated: r.Applied.Updated, Deleted: r.Applied.Deleted,
-			Refused: r.Refused, UndoAt: append([]string{}, r.Undo...)}
+		out.Changed = &ScopeResult{
+			Inserted: r.Applied.Inserted,
+			Updated:  r.Applied.Updated,
+			Deleted:  r.Applied.Deleted,
+			Refused:  r.Refused,
+			UndoAt:   append([]string{}, r.Undo...),
+		}
 	}
 	return out
 }
@@ -215,9 +249,14 @@ type PointWedding struct {
 }
 
 func pointOf(p console.Point) Point {
-	out := Point{Point: p.Point, Weddings: each(p.Weddings,
-		func(m keepsake.WeddingMark) PointWedding { return pointWeddingOf(m, p.Time) }), Platform: p.Platform,
-		Operation: p.Operation, Proof: p.Proof}
+	out := Point{
+		Point: p.Point,
+		Weddings: each(p.Weddings,
+			func(m keepsake.WeddingMark) PointWedding { return pointWeddingOf(m, p.Time) }),
+		Platform:  p.Platform,
+		Operation: p.Operation,
+		Proof:     p.Proof,
+	}
 	if out.Copies == nil {
 		out.Copies = []keepsake.Copy{}
 	}
@@ -251,8 +290,17 @@ type Wedding struct {
 }
 
 func weddingOf(w console.Wedding) Wedding {
-	out := Wedding{ID: w.ID, Couple: w.Couple, OrganizationID: w.OrganizationID, Organization: w.Organization,
-		Date: w.Day(), Phase: w.Phase, Urgency: w.Urgency, Matched: w.Matched, Gone: w.Gone}
+	out := Wedding{
+		ID:             w.ID,
+		Couple:         w.Couple,
+		OrganizationID: w.OrganizationID,
+		Organization:   w.Organization,
+		Date:           w.Day(),
+		Phase:          w.Phase,
+		Urgency:        w.Urgency,
+		Matched:        w.Matched,
+		Gone:           w.Gone,
+	}
 	if out.Date != "" {
 		out.DaysLeft = &w.DaysLeft
 	}

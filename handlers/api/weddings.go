@@ -81,20 +81,23 @@ func (h *actions) weddings() {
 		op.Errors = []int{http.StatusNotFound}
 		return op
 	}
-	register(h, action(http.MethodGet, "/organizations", "listOrganizations", "Find organizations", "By name.",
-		"Weddings"), h.organizations)
+	register(h, action(http.MethodGet, "/organizations", "listOrganizations",
+		"Find organizations", "By name.", "Weddings"), h.organizations)
 	register(h, one("/weddings/{id}", "getWedding", "One wedding's timeline", "Its milestones and recovery points."),
 		func(ctx context.Context, in *WeddingID) (*struct{ Body Timeline }, error) {
 			t, err := h.d.Console.GetWedding(ctx, handlers.ActorFrom(ctx), in.ID)
 			if err != nil {
 				return nil, err
 			}
-			return &struct{ Body Timeline }{Timeline{Wedding: weddingOf(t.Wedding), Points: each(t.Points, pointOf),
+			return &struct{ Body Timeline }{Timeline{
+				Wedding: weddingOf(t.Wedding),
+				Points:  each(t.Points, pointOf),
 				Missing: t.Missing,
 				Milestones: each(t.Milestones, func(m console.Milestone) Milestone {
 					return Milestone{
 						m.Name, m.Day.Format(time.DateOnly), m.Derived}
-				})}}, nil
+				}),
+			}}, nil
 		})
 	register(h, one("/weddings/{id}/then", "getWeddingThen", "A wedding as it was",
 		"Its rows at a recovery point, straight from the providers: no platform is needed."), h.then)
@@ -119,8 +122,14 @@ func (h *actions) weddings() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body Changes }{Changes{Name: w.Name, From: w.From, To: moment(w.To), FromPoint: w.FromPoint,
-			ToPoint: w.ToPoint, Tables: append([]scope.TableChanges{}, w.Tables...)}}, nil
+		return &struct{ Body Changes }{Changes{
+			Name:      w.Name,
+			From:      w.From,
+			To:        moment(w.To),
+			FromPoint: w.FromPoint,
+			ToPoint:   w.ToPoint,
+			Tables:    append([]scope.TableChanges{}, w.Tables...),
+		}}, nil
 	})
 }
 

@@ -32,9 +32,16 @@ func Audit(shell views.Shell, page console.AuditPage, q url.Values, verifies boo
 
 // auditForm draws the filters of the trail as they are filled in.
 func auditForm(q url.Values) views.AuditFilter {
-	f := views.AuditFilter{Search: q.Get("search"), Actor: q.Get("actor"), WeddingID: q.Get("wedding"),
-		Point: q.Get("point"), Since: q.Get("since"), Until: q.Get("until"),
-		Security: q.Get("security") != "", Actions: auditActions(q.Get("action"))}
+	f := views.AuditFilter{
+		Search:    q.Get("search"),
+		Actor:     q.Get("actor"),
+		WeddingID: q.Get("wedding"),
+		Point:     q.Get("point"),
+		Since:     q.Get("since"),
+		Until:     q.Get("until"),
+		Security:  q.Get("security") != "",
+		Actions:   auditActions(q.Get("action")),
+	}
 	for _, o := range []views.AuditOption{{Text: "Any"}, {Value: "allowed", Text: "Allowed"},
 		{Value: "refused", Text: "Refused"}, {Value: "failed", Text: "Failed"}} {
 		o.Chosen = o.Value == q.Get("outcome")
@@ -46,8 +53,14 @@ func auditForm(q url.Values) views.AuditFilter {
 
 // auditEntry draws one entry of the trail.
 func auditEntry(r audit.Row, clock format.Clock) views.AuditEntry {
-	e := views.AuditEntry{ID: fmt.Sprintf("entry-%d", r.ID), Text: auditSentence(r), Security: r.Security,
-		When: clock.When(r.At), From: r.Address, Facts: auditFacts(r, clock)}
+	e := views.AuditEntry{
+		ID:       fmt.Sprintf("entry-%d", r.ID),
+		Text:     auditSentence(r),
+		Security: r.Security,
+		When:     clock.When(r.At),
+		From:     r.Address,
+		Facts:    auditFacts(r, clock),
+	}
 	switch r.Outcome {
 	case audit.Refused:
 		e.Outcome = &ui.Chip{Tone: ui.ToneWarn, Text: "Refused", Icon: "ban"}
@@ -76,15 +89,18 @@ const sealedAhead = time.Hour
 // auditVerdict draws the newest verdict on the trail.
 func auditVerdict(v *console.AuditVerdict, clock format.Clock) *ui.Notice {
 	if v == nil {
-		return &ui.Notice{Tone: ui.ToneMute, Title: "Not verified yet",
-			Text: "A worker reads the whole trail once a day, and seals its end into the repository every hour."}
+		return &ui.Notice{
+			Tone:  ui.ToneMute,
+			Title: "Not verified yet",
+			Text:  "A worker reads the whole trail once a day, and seals its end into the repository every hour.",
+		}
 	}
 	checked := "Last verified " + clock.Relative(v.Checked) + "."
 	n := &ui.Notice{Tone: ui.ToneOK, List: v.Missing}
 	for _, s := range v.Earlier {
 		n.List = append(n.List,
-			fmt.Sprintf("An earlier trail of this repository ended with row %s; it was last sealed on %s.", format.Count(s.Row),
-				s.At.Format(time.DateOnly)))
+			fmt.Sprintf("An earlier trail of this repository ended with row %s; it was last sealed on %s.",
+				format.Count(s.Row), s.At.Format(time.DateOnly)))
 	}
 	switch {
 	case v.Replaced:

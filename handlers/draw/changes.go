@@ -133,10 +133,10 @@ type changeWords struct {
 var (
 	ComesBack = changeWords{"comes back", "changes back", "is removed",
 		"%[1]s back · %[2]s changed · %[3]s removed · %[4]s unchanged · %[5]s refused", true}
-	WasDone = changeWords{"brought back", "changed back", "removed", "%[1]s back · %[2]s changed · %[3]s removed",
-		false}
-	Happened = changeWords{"was added", "was changed", "was removed", "%[1]s added · %[2]s changed · %[3]s removed",
-		false}
+	WasDone = changeWords{"brought back", "changed back", "removed",
+		"%[1]s back · %[2]s changed · %[3]s removed", false}
+	Happened = changeWords{"was added", "was changed", "was removed",
+		"%[1]s added · %[2]s changed · %[3]s removed", false}
 )
 
 // PreviewTable draws a table of a comparison. It returns false where there is nothing to show of it.
@@ -151,8 +151,12 @@ func PreviewRows(t scope.TableChanges, left map[string]bool, words changeWords, 
 	for _, n := range []int64{insert, update, remove, t.Unchanged, refused} {
 		counts = append(counts, format.Count(n))
 	}
-	out := views.PreviewTable{Name: format.TableOf(t.Table), Sum: fmt.Sprintf(words.sum, counts...),
-		Shared: t.Belongs == scope.Shared && words.newer, Notes: t.Notes}
+	out := views.PreviewTable{
+		Name:   format.TableOf(t.Table),
+		Sum:    fmt.Sprintf(words.sum, counts...),
+		Shared: t.Belongs == scope.Shared && words.newer,
+		Notes:  t.Notes,
+	}
 	out.AllValue = t.AllRowsName()
 	out.AllLeftOut = left[out.AllValue]
 	for i, c := range t.Changes[min(from, len(t.Changes)):] {
@@ -232,9 +236,12 @@ func Impact(p *scope.Preview, left map[string]bool) []ui.Figure {
 	}
 	return []ui.Figure{{Label: "Weddings touched", Value: format.Count(int64(len(p.Touched(LeftOut(left)))))},
 		{Label: "Vendors touched", Value: format.Count(vendors)}, {Label: "Payments touched", Value: format.Count(payments)},
-		{Label: "Takes", Value: "about " + format.Duration(
-			max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))),
-			Hint: "from what the comparison took"}}
+		{
+			Label: "Takes",
+			Value: "about " + format.Duration(
+				max(time.Second, time.Duration(2*p.Seconds*float64(time.Second)).Round(time.Second))),
+			Hint: "from what the comparison took",
+		}}
 }
 
 // Set makes a set of a list.

@@ -186,9 +186,12 @@ func LookNotices(w console.WeddingLook, page string, clock format.Clock) (out []
 		out = append(out, n)
 	}
 	if w.Unsure != nil {
-		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: NotLookedFor,
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: NotLookedFor,
 			Text: "This recovery point may be from after a damage: if something is missing, look at an older one." +
-				HintFailed(w.Unsure)})
+				HintFailed(w.Unsure),
+		})
 	}
 	if w.Now == nil {
 		n, trouble := PlatformNotice(w.Platform.Kind)

@@ -15,8 +15,14 @@ import (
 
 // Dashboard draws the overview: is everything safe, and if not, what is missing.
 func Dashboard(shell views.Shell, d console.Dashboard, clock format.Clock) views.Dashboard {
-	vm := views.Dashboard{Shell: shell, Verdict: verdict(d, clock), Legs: legs(d), Last: lastBackup(d, clock),
-		Live: len(d.Running) > 0, WeddingsNote: d.WeddingsMissing}
+	vm := views.Dashboard{
+		Shell:        shell,
+		Verdict:      verdict(d, clock),
+		Legs:         legs(d),
+		Last:         lastBackup(d, clock),
+		Live:         len(d.Running) > 0,
+		WeddingsNote: d.WeddingsMissing,
+	}
 	if banner := platformBanner(d); banner != "" {
 		vm.Shell.Banner = banner
 		// the banner says the rest
@@ -77,8 +83,13 @@ func Strip(o console.Operation, live views.Live) views.Strip {
 	bar := live.Bar
 	bar.Size = ""
 	return views.Strip{
-		ID: o.ID, Title: OperationTitle(o), Stage: live.Headline, Left: live.Sub, URL: OperationURL(o.ID),
-		Percent: live.Percent, Bar: bar,
+		ID:        o.ID,
+		Title:     OperationTitle(o),
+		Stage:     live.Headline,
+		Left:      live.Sub,
+		URL:       OperationURL(o.ID),
+		Percent:   live.Percent,
+		Bar:       bar,
 		EventsURL: fmt.Sprintf("%s/events?after=%d", OperationURL(o.ID), o.EventID),
 	}
 }
@@ -87,29 +98,53 @@ func Strip(o console.Operation, live views.Live) views.Strip {
 func verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
 	case d.Newest == nil:
-		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "There is no backup yet",
+		return views.Verdict{
+			Tone:  ui.ToneBad,
+			Icon:  "shield-x",
+			Title: "There is no backup yet",
 			Text: "If the platform were lost now, nothing could be brought back. The first backup takes a few minutes and " +
-				"changes nothing."}
+				"changes nothing.",
+		}
 	case !d.Protection.Protected():
-		return views.Verdict{Tone: ui.ToneBad, Icon: "shield-x", Title: "Not fully protected",
+		return views.Verdict{
+			Tone:  ui.ToneBad,
+			Icon:  "shield-x",
+			Title: "Not fully protected",
 			Text: "The newest recovery point can be restored, but it would not survive every loss: " + d.Protection.Lacks() +
-				"."}
+				".",
+		}
 	case d.Alarm != console.AlarmNone:
-		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but not up to date",
-			Text: "What was saved last is safe. What has changed since then is not; see below."}
+		return views.Verdict{
+			Tone:  ui.ToneWarn,
+			Icon:  "shield-half",
+			Title: "Protected, but not up to date",
+			Text:  "What was saved last is safe. What has changed since then is not; see below.",
+		}
 	case !d.Platform.Readable():
-		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "What is stored is protected",
+		return views.Verdict{
+			Tone:  ui.ToneWarn,
+			Icon:  "shield-half",
+			Title: "What is stored is protected",
 			Text: "Nothing new has been stored since the newest recovery point, " + clock.Exact(d.Newest.Time) +
-				": the platform cannot be read now. What has changed there since then is not protected."}
+				": the platform cannot be read now. What has changed there since then is not protected.",
+		}
 	case len(failing(d)) > 0:
-		return views.Verdict{Tone: ui.ToneWarn, Icon: "shield-half", Title: "Protected, but a provider fails",
+		return views.Verdict{
+			Tone:  ui.ToneWarn,
+			Icon:  "shield-half",
+			Title: "Protected, but a provider fails",
 			Text: "The newest recovery point was confirmed there. The next one gets no copy where a provider fails now: " +
-				strings.Join(slices.Sorted(maps.Keys(failing(d))), ", ") + "."}
+				strings.Join(slices.Sorted(maps.Keys(failing(d))), ", ") + ".",
+		}
 	default:
-		return views.Verdict{Tone: ui.ToneOK, Icon: "shield-check", Title: "Everything is protected",
+		return views.Verdict{
+			Tone:  ui.ToneOK,
+			Icon:  "shield-check",
+			Title: "Everything is protected",
 			Text: fmt.Sprintf("The newest recovery point is confirmed in %s, on %s, %d of them away from here.",
 				format.Plural(int64(d.Protection.Copies), "place", "places"),
-				format.Plural(int64(d.Protection.Media), "kind of storage", "kinds of storage"), d.Protection.Offsite)}
+				format.Plural(int64(d.Protection.Media), "kind of storage", "kinds of storage"), d.Protection.Offsite),
+		}
 	}
 }
 
@@ -160,8 +195,13 @@ func legs(d console.Dashboard) []views.Leg {
 }
 
 func leg(name string, need, have int, word string, pips []ui.Chip) views.Leg {
-	l := views.Leg{Need: fmt.Sprint(need), Name: name, Tone: ui.ToneOK, State: fmt.Sprintf("%d %s", have, word),
-		Pips: pips}
+	l := views.Leg{
+		Need:  fmt.Sprint(need),
+		Name:  name,
+		Tone:  ui.ToneOK,
+		State: fmt.Sprintf("%d %s", have, word),
+		Pips:  pips,
+	}
 	if have < need {
 		l.Tone, l.State = ui.ToneBad, fmt.Sprintf("%d of %d %s", have, need, word)
 	}
@@ -211,8 +251,14 @@ func lastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
 
 // providerCard draws how a provider stands.
 func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCard {
-	card := views.ProviderCard{Name: p.Name, Medium: p.Medium, Place: "here", Icon: "database",
-		Error: format.Capital(p.Error), State: ui.Chip{Tone: ui.ToneOK, Text: "Works"}}
+	card := views.ProviderCard{
+		Name:   p.Name,
+		Medium: p.Medium,
+		Place:  "here",
+		Icon:   "database",
+		Error:  format.Capital(p.Error),
+		State:  ui.Chip{Tone: ui.ToneOK, Text: "Works"},
+	}
 	switch p.Medium {
 	case "disk":
 		card.Icon = "folder"
@@ -259,8 +305,13 @@ func providerCard(p console.ProviderState, clock format.Clock) views.ProviderCar
 
 // Wedding draws one wedding in a list.
 func Wedding(w console.Wedding) views.Wedding {
-	out := views.Wedding{URL: WeddingURL(w.ID), Couple: w.Couple, Organization: w.Organization, Date: format.Date(w.Date),
-		Phase: format.Title(string(w.Phase))}
+	out := views.Wedding{
+		URL:          WeddingURL(w.ID),
+		Couple:       w.Couple,
+		Organization: w.Organization,
+		Date:         format.Date(w.Date),
+		Phase:        format.Title(string(w.Phase)),
+	}
 	if out.Days, out.DaysUnit = format.Days(w.DaysLeft); w.Date.IsZero() {
 		out.Days, out.DaysUnit = "Open", ""
 	}

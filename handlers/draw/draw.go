@@ -38,9 +38,14 @@ func drawingOf(kind console.Kind) drawing {
 	if d, known := drawings[kind]; known {
 		return d
 	}
-	return drawing{noun: "operation", title: always(format.Title(string(kind))), unfinished: always(""),
-		again: againAtPoints, facts: noFacts,
-		result: func(console.Operation) *views.Result { return nil }}
+	return drawing{
+		noun:       "operation",
+		title:      always(format.Title(string(kind))),
+		unfinished: always(""),
+		again:      againAtPoints,
+		facts:      noFacts,
+		result:     func(console.Operation) *views.Result { return nil },
+	}
 }
 
 // OperationTitle returns the name of an operation as people say it.

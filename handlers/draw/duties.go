@@ -24,9 +24,13 @@ const lateAfter = time.Minute
 
 // dutyRow draws when a duty ran last, how that ended and when it runs next.
 func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
-	row := views.DutyRow{Does: format.Title(d.Does), Every: format.Every(d.Every),
-		Last: clock.When(d.Ended), Message: d.Message,
-		State: ui.Chip{Tone: ui.ToneOK, Text: "Done"}}
+	row := views.DutyRow{
+		Does:    format.Title(d.Does),
+		Every:   format.Every(d.Every),
+		Last:    clock.When(d.Ended),
+		Message: d.Message,
+		State:   ui.Chip{Tone: ui.ToneOK, Text: "Done"},
+	}
 	switch {
 	case d.Running:
 		row.State = ui.Chip{Tone: ui.ToneRun, Text: "Running"}

@@ -20,8 +20,11 @@ func Emergency(shell views.Shell, d console.Dashboard, clock format.Clock) views
 		newest = d.Newest.ID
 		vm.Newest, vm.NewestURL = clock.When(d.Newest.Time), PointURL(d.Newest.ID)
 		vm.WholeURL = PointURL(d.Newest.ID) + "/restore"
-		critical := console.ScopedInput{Scope: keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical)),
-			Point: d.Newest.ID, Mode: scope.Missing}
+		critical := console.ScopedInput{
+			Scope: keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical)),
+			Point: d.Newest.ID,
+			Mode:  scope.Missing,
+		}
 		if d.Platform.Writable() {
 			vm.CriticalURL = ScopedPath(critical.Scope) + ScopedQuery(critical)
 		}
@@ -42,14 +45,20 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 	switch {
 	case d.Platform.WithoutWeddings: // the banner says it
 	case d.WeddingsMissing != "" && d.WeddingsFrom.IsZero():
-		n = ui.Notice{Tone: ui.ToneBad, Title: "Neither the platform nor a recovery point could be read for weddings",
+		n = ui.Notice{
+			Tone:  ui.ToneBad,
+			Title: "Neither the platform nor a recovery point could be read for weddings",
 			Text: Sentence(d.WeddingsMissing) +
-				" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this."}
+				" Reload this page in a minute. Call whoever runs the servers; nothing of what is stored is lost by this.",
+		}
 		out = append(out, n)
 	case d.WeddingsMissing != "":
 		if !trouble {
-			n = ui.Notice{Tone: ui.ToneBad, Title: "The weddings could not be read from the platform",
-				Text: "Contacts and everything else can be read all the same."}
+			n = ui.Notice{
+				Tone:  ui.ToneBad,
+				Title: "The weddings could not be read from the platform",
+				Text:  "Contacts and everything else can be read all the same.",
+			}
 		}
 		n.Text += " What you see is from the recovery point of " + clock.Exact(d.WeddingsFrom) + " (" +
 			clock.Relative(d.WeddingsFrom) + ")."
@@ -58,13 +67,20 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 		out = append(out, n)
 	}
 	if d.GoneUnknown {
-		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Weddings that were deleted may be missing below",
-			Text: goneUnknown})
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Weddings that were deleted may be missing below",
+			Text:  goneUnknown,
+		})
 	}
 	if d.Newest == nil && shell.Whole() {
-		out = append(out, ui.Notice{Tone: ui.ToneWarn, Title: "Nothing is saved yet",
-			Text: "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.",
-			Href: "/backups/new", Link: "Back up now"})
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Nothing is saved yet",
+			Text:  "There is no recovery point, so nothing could be looked at or brought back. Take the first backup now.",
+			Href:  "/backups/new",
+			Link:  "Back up now",
+		})
 	}
 	return out
 }

@@ -13,14 +13,24 @@ import (
 // BackupChoices are the types of backup that a person can start.
 func BackupChoices() []views.BackupChoice {
 	return []views.BackupChoice{
-		{Value: string(keepsake.BackupIncremental), Name: "Incremental",
-			Text: "Everything, but reads only what has changed since the last recovery point.",
-			Hint: "The right one on most days: usually the fastest complete backup."},
-		{Value: string(keepsake.BackupFull), Name: "Full",
-			Text: "Reads every row again and checks every copy that is stored. Takes longest.",
-			Hint: "Weekly, and before something risky."},
-		{Value: string(keepsake.BackupCritical), Name: "Critical only",
-			Text: "Only the tables that no wedding can do without. Not a complete backup.", Hint: "When seconds count."},
+		{
+			Value: string(keepsake.BackupIncremental),
+			Name:  "Incremental",
+			Text:  "Everything, but reads only what has changed since the last recovery point.",
+			Hint:  "The right one on most days: usually the fastest complete backup.",
+		},
+		{
+			Value: string(keepsake.BackupFull),
+			Name:  "Full",
+			Text:  "Reads every row again and checks every copy that is stored. Takes longest.",
+			Hint:  "Weekly, and before something risky.",
+		},
+		{
+			Value: string(keepsake.BackupCritical),
+			Name:  "Critical only",
+			Text:  "Only the tables that no wedding can do without. Not a complete backup.",
+			Hint:  "When seconds count.",
+		},
 	}
 }
 
@@ -28,14 +38,22 @@ func BackupChoices() []views.BackupChoice {
 func EstimateNotices(e console.Estimate) []ui.Notice {
 	var out []ui.Notice
 	if e.Running != nil {
-		out = append(out, ui.Notice{Tone: ui.ToneRun, Title: "A backup is already under way",
-			Text: "Only one at a time reads the platform; the next one can start when it has ended.",
-			Href: OperationURL(e.Running.ID), Link: OperationTitle(*e.Running) + ": " + OperationState(*e.Running).Text})
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneRun,
+			Title: "A backup is already under way",
+			Text:  "Only one at a time reads the platform; the next one can start when it has ended.",
+			Href:  OperationURL(e.Running.ID),
+			Link:  OperationTitle(*e.Running) + ": " + OperationState(*e.Running).Text,
+		})
 	}
 	bad := ui.Notice{Tone: ui.ToneBad, Title: "A backup started now would stop at this"}
 	warn := ui.Notice{Tone: ui.ToneWarn, Title: "Good to know before you start"}
-	less := ui.Notice{Tone: ui.ToneWarn, Title: "A backup started now would not be fully protected", Href: "/#providers",
-		Link: "See the providers and repair"}
+	less := ui.Notice{
+		Tone:  ui.ToneWarn,
+		Title: "A backup started now would not be fully protected",
+		Href:  "/#providers",
+		Link:  "See the providers and repair",
+	}
 	for _, f := range e.Findings {
 		line := f.Area + ": " + f.Words()
 		switch {
@@ -57,8 +75,11 @@ func EstimateNotices(e console.Estimate) []ui.Notice {
 
 // Plan draws what a backup would cover.
 func Plan(e console.Estimate) views.BackupPlan {
-	p := views.BackupPlan{Type: format.Title(string(e.Type)), Known: e.Unreachable == "" && e.Hidden == "",
-		Missing: Sentence(cmp.Or(e.Unreachable, e.Hidden))}
+	p := views.BackupPlan{
+		Type:    format.Title(string(e.Type)),
+		Known:   e.Unreachable == "" && e.Hidden == "",
+		Missing: Sentence(cmp.Or(e.Unreachable, e.Hidden)),
+	}
 	if !p.Known {
 		return p
 	}
@@ -71,10 +92,12 @@ func Plan(e console.Estimate) views.BackupPlan {
 		{Label: "Rows", Value: "about " + format.Count(e.Rows)}, {Label: "Data", Value: format.Bytes(e.Bytes)}}
 	for _, t := range e.Tiers {
 		tier := views.PlanTier{
-			Name: format.Title(string(t.Tier)), Tables: format.Plural(int64(t.Tables), "table", "tables"),
-			Rows: "about " + format.Plural(t.Rows, "row", "rows"),
-			Size: format.Bytes(t.Bytes), Names: format.Names(t.Largest, 5), Goal: "Promised back within " +
-				format.Duration(t.Tier.Goal()),
+			Name:    format.Title(string(t.Tier)),
+			Tables:  format.Plural(int64(t.Tables), "table", "tables"),
+			Rows:    "about " + format.Plural(t.Rows, "row", "rows"),
+			Size:    format.Bytes(t.Bytes),
+			Names:   format.Names(t.Largest, 5),
+			Goal:    "Promised back within " + format.Duration(t.Tier.Goal()),
 			Covered: ui.Chip{Tone: ui.ToneOK, Text: "Covered"},
 		}
 		if rest := t.Tables - len(t.Largest); rest > 0 && len(t.Largest) > 0 {

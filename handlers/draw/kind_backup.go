@@ -35,15 +35,16 @@ var drawBackup = drawing{
 		return views.NextStep{Text: "Try again", URL: "/backups/new?" + q.Encode()}
 	},
 	facts: noFacts,
-	steps: []engine.Stage{engine.StageChecking, engine.StageSnapshot, engine.StageReading, engine.StageCatchingUp,
-		engine.StagePublishing},
+	steps: []engine.Stage{engine.StageChecking, engine.StageSnapshot,
+		engine.StageReading, engine.StageCatchingUp, engine.StagePublishing},
 }
 
 // backupResult draws the report of a finished backup.
 func backupResult(r engine.BackupResult) *views.Result {
 	out := &views.Result{
-		Tone: ui.ToneOK, Title: "Saved and protected",
-		Text: "The recovery point is confirmed at enough places to survive the loss of any one of them.",
+		Tone:  ui.ToneOK,
+		Title: "Saved and protected",
+		Text:  "The recovery point is confirmed at enough places to survive the loss of any one of them.",
 		Figures: []ui.Figure{
 			{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
@@ -52,13 +53,18 @@ func backupResult(r engine.BackupResult) *views.Result {
 			{Label: "New", Value: format.Bytes(r.BytesNew), Hint: "the manifest, its index and " +
 				format.Plural(r.ChunksNew, "piece", "pieces") + " that no provider held"},
 			{Label: "Uploaded", Value: format.Bytes(r.BytesUploaded), Hint: "to all providers together"},
-			{Label: "Already stored", Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)),
-				Hint: piecesShared(r.ChunksNew, r.ChunksTotal)},
+			{
+				Label: "Already stored",
+				Value: format.Percent(shared(r.ChunksNew, r.ChunksTotal)),
+				Hint:  piecesShared(r.ChunksNew, r.ChunksTotal),
+			},
 			{Label: "Memory", Value: format.Bytes(r.PeakMemory), Hint: "at most"},
 		},
-		Copies: uploadedTo(copies(r.Copies), r.Uploaded), Lacks: format.Capital(r.Lacks),
+		Copies:     uploadedTo(copies(r.Copies), r.Uploaded),
+		Lacks:      format.Capital(r.Lacks),
 		NotCarried: notCarried(r.NotCarried),
-		PointURL:   PointURL(r.Point), Next: []views.NextStep{{Text: "Open the recovery point", URL: PointURL(r.Point)}},
+		PointURL:   PointURL(r.Point),
+		Next:       []views.NextStep{{Text: "Open the recovery point", URL: PointURL(r.Point)}},
 	}
 	if !r.Protected {
 		out.Tone, out.Title = ui.ToneWarn, "Saved, but not fully protected"
@@ -80,8 +86,11 @@ func coverageFigures(c *console.BackupCoverage) (figures []ui.Figure) {
 			ui.Figure{Label: "Weddings to", Value: last, Hint: "the last"})
 	}
 	if v := c.Vendors; v != nil {
-		figures = append(figures, ui.Figure{Label: "Vendors to call", Value: format.Count(v.Reachable),
-			Hint: "of " + format.Count(v.Vendors) + ", with a telephone number or an e-mail address"})
+		figures = append(figures, ui.Figure{
+			Label: "Vendors to call",
+			Value: format.Count(v.Reachable),
+			Hint:  "of " + format.Count(v.Vendors) + ", with a telephone number or an e-mail address",
+		})
 	}
 	return figures
 }

@@ -34,14 +34,17 @@ func repairResult(r engine.RepairResult) *views.Result {
 			"read: a deep verification finds damage inside."
 	}
 	out := &views.Result{
-		Tone: ui.ToneOK, Title: "Repaired", Text: text,
+		Tone:  ui.ToneOK,
+		Title: "Repaired",
+		Text:  text,
 		Figures: []ui.Figure{
 			{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Recovery points", Value: format.Count(int64(r.Points))},
 			{Label: "Objects copied", Value: format.Count(r.Copied)},
 			{Label: "Copied", Value: format.Bytes(r.Bytes)},
 		},
-		Findings: repairFindings(r), Next: []views.NextStep{{Text: "See the providers", URL: "/#providers"}},
+		Findings: repairFindings(r),
+		Next:     []views.NextStep{{Text: "See the providers", URL: "/#providers"}},
 	}
 	switch {
 	case r.Damaged():

@@ -36,15 +36,16 @@ var drawRestore = drawing{
 		}
 		return facts
 	},
-	steps: []engine.Stage{engine.StageChecking, engine.StageSchema, engine.StageLoading, engine.StageIndexing,
-		engine.StageComparing},
+	steps: []engine.Stage{engine.StageChecking, engine.StageSchema,
+		engine.StageLoading, engine.StageIndexing, engine.StageComparing},
 }
 
 // restoreResult draws the report of a finished restore.
 func restoreResult(r engine.RestoreResult) *views.Result {
 	out := &views.Result{
-		Tone: ui.ToneOK, Title: "Restored and proven",
-		Text: "Every table has exactly the rows of the recovery point: counts and checksums are equal.",
+		Tone:  ui.ToneOK,
+		Title: "Restored and proven",
+		Text:  "Every table has exactly the rows of the recovery point: counts and checksums are equal.",
 		Figures: []ui.Figure{
 			{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Tables", Value: format.Count(int64(r.Tables))},
@@ -52,8 +53,9 @@ func restoreResult(r engine.RestoreResult) *views.Result {
 			{Label: "Written", Value: format.Bytes(r.Bytes)},
 			{Label: "Read from", Value: OrDash(r.Provider)},
 		},
-		Findings: findings(r.Damaged), NotCarried: notCarried(r.NotCarried),
-		Next: []views.NextStep{{Text: "Open the recovery point", URL: PointURL(r.Point)}},
+		Findings:   findings(r.Damaged),
+		NotCarried: notCarried(r.NotCarried),
+		Next:       []views.NextStep{{Text: "Open the recovery point", URL: PointURL(r.Point)}},
 	}
 	for _, tier := range keepsake.Tiers() {
 		if s, ok := r.TierSeconds[string(tier)]; ok {
@@ -98,9 +100,15 @@ func exceptions(r engine.RestoreResult) *views.Exceptions {
 	const first, most = 10, 500
 	out := &views.Exceptions{Count: format.Plural(int64(len(r.Exceptions)), "thing", "things")}
 	for i, e := range r.Exceptions {
-		vm := views.Exception{Kind: ui.Chip{Tone: ui.ToneWarn, Text: e.Kind}, Object: e.Object, Error: Sentence(e.Error),
-			Means: e.Means, SQL: e.SQL,
-			Note: strings.ReplaceAll(e.SQLNote, "schema POINT", "schema "+r.Point), Because: e.Because}
+		vm := views.Exception{
+			Kind:    ui.Chip{Tone: ui.ToneWarn, Text: e.Kind},
+			Object:  e.Object,
+			Error:   Sentence(e.Error),
+			Means:   e.Means,
+			SQL:     e.SQL,
+			Note:    strings.ReplaceAll(e.SQLNote, "schema POINT", "schema "+r.Point),
+			Because: e.Because,
+		}
 		if e.Kind == keepsake.LostRows {
 			vm.Kind.Tone = ui.ToneBad
 		}

@@ -53,13 +53,16 @@ var drawScoped = drawing{
 
 // scopedResult draws the report of a restore into the live platform.
 func scopedResult(r engine.ScopeResult) *views.Result {
-	out := &views.Result{Tone: ui.ToneOK, Title: "Done",
-		Text: "All of it happened at once, foreign keys hold, and it can be taken back.",
+	out := &views.Result{
+		Tone:  ui.ToneOK,
+		Title: "Done",
+		Text:  "All of it happened at once, foreign keys hold, and it can be taken back.",
 		Figures: []ui.Figure{{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Inserted", Value: format.Count(r.Applied.Inserted)},
 			{Label: "Updated", Value: format.Count(r.Applied.Updated)},
 			{Label: "Deleted", Value: format.Count(r.Applied.Deleted)}},
-		Next: []views.NextStep{{Text: "See every row, or take it back", URL: ScopedURL(r.Restore)}}}
+		Next: []views.NextStep{{Text: "See every row, or take it back", URL: ScopedURL(r.Restore)}},
+	}
 	if len(r.Refused) > 0 {
 		out.Tone, out.Title = ui.ToneWarn, "Done, but for rows that changed since"
 		out.Text = "The platform has changed " + format.Plural(int64(len(r.Refused)), "row", "rows") +

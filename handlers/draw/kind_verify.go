@@ -35,7 +35,9 @@ var drawVerify = drawing{
 // verifyResult draws the report of a finished verification.
 func verifyResult(r engine.VerifyResult) *views.Result {
 	out := &views.Result{
-		Tone: ui.ToneOK, Title: "Everything is as it should be", Text: "Every copy that was asked for is there and whole.",
+		Tone:  ui.ToneOK,
+		Title: "Everything is as it should be",
+		Text:  "Every copy that was asked for is there and whole.",
 		Figures: []ui.Figure{
 			{Label: "Took", Value: format.Seconds(r.Seconds)},
 			{Label: "Recovery points", Value: format.Count(int64(r.Points))},

@@ -46,8 +46,11 @@ func wordsOf(kind console.Kind, s engine.Stage) stageWords {
 func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) views.Live {
 	if p == nil || p.StartedAt.IsZero() {
 		return views.Live{
-			Tone: tone, Headline: "Waiting for its turn", Sub: "It starts by itself, usually within a few seconds.",
-			Bar: ui.Bar{Label: "Not started yet", Tone: tone, Size: "big"}, Status: "Waiting for its turn",
+			Tone:     tone,
+			Headline: "Waiting for its turn",
+			Sub:      "It starts by itself, usually within a few seconds.",
+			Bar:      ui.Bar{Label: "Not started yet", Tone: tone, Size: "big"},
+			Status:   "Waiting for its turn",
 		}
 	}
 	pc.add(*p)
@@ -59,9 +62,17 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) vi
 	}
 	known := p.BytesTotal > 0 || p.RowsTotal > 0 || p.Stage == engine.StageDone
 	live := views.Live{
-		Tone: tone, Known: true, Headline: wordsOf(kind, p.Stage).headline, Sub: left,
-		Bar: ui.Bar{Label: "Whole operation", Percent: format.PercentOf(p.Fraction()), Known: known || !running,
-			Tone: tone, Size: "big"},
+		Tone:     tone,
+		Known:    true,
+		Headline: wordsOf(kind, p.Stage).headline,
+		Sub:      left,
+		Bar: ui.Bar{
+			Label:   "Whole operation",
+			Percent: format.PercentOf(p.Fraction()),
+			Known:   known || !running,
+			Tone:    tone,
+			Size:    "big",
+		},
 		Figures: liveFigures(kind, *p, left, bytesRate, rowsRate, running),
 		Steps:   liveSteps(kind, p.Stage, tone),
 		Tiers:   liveTiers(kind, *p, pc, running),
@@ -85,9 +96,12 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) vi
 			continue // a restore reads and sends nothing: a row of zeros would only frighten
 		}
 		live.Providers = append(live.Providers, views.LiveProvider{
-			Name: pr.Name, State: providerState(pr, running, tone), Confirmed: format.Count(pr.Confirmed),
-			Lag:   format.Count(pr.Lag),
-			Bytes: format.Bytes(pr.Bytes), Error: pr.Error,
+			Name:      pr.Name,
+			State:     providerState(pr, running, tone),
+			Confirmed: format.Count(pr.Confirmed),
+			Lag:       format.Count(pr.Lag),
+			Bytes:     format.Bytes(pr.Bytes),
+			Error:     pr.Error,
 		})
 	}
 	live.Status = spoken(*p, live.Headline, left)
@@ -173,9 +187,12 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 		figures = append(figures, ui.Figure{Label: "Speed", Value: rate, Hint: format.RowRate(rowsRate)})
 	}
 	if kind == console.KindBackup {
-		figures = append(figures, ui.Figure{Label: "Uploaded", Value: format.Bytes(p.BytesUploaded),
+		figures = append(figures, ui.Figure{
+			Label: "Uploaded",
+			Value: format.Bytes(p.BytesUploaded),
 			Hint: fmt.Sprintf("to all providers; %s of %s new", format.Count(p.ChunksNew),
-				format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces"))})
+				format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces")),
+		})
 	}
 	return figures
 }
@@ -249,8 +266,8 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *Pace, runni
 		tone = ui.ToneMute
 	}
 	out.Bar = ui.Bar{Label: out.Name + " tier", Percent: format.PercentOf(share), Known: true, Tone: tone}
-	out.Sum = fmt.Sprintf("%d of %s · %s · %s", done, format.Plural(int64(len(tables)), "table", "tables"), rowsOf(sum),
-		bytesOf(sum))
+	out.Sum = fmt.Sprintf("%d of %s · %s · %s",
+		done, format.Plural(int64(len(tables)), "table", "tables"), rowsOf(sum), bytesOf(sum))
 	if running && done < len(tables) {
 		if r := format.Rate(rate); r != "" {
 			out.Sum += " · " + r
@@ -273,8 +290,12 @@ func liveTier(tier keepsake.Tier, tables []engine.TableProgress, pc *Pace, runni
 }
 
 func liveTable(t engine.TableProgress, pc *Pace, running bool) views.LiveTable {
-	out := views.LiveTable{Name: format.Table(t.Schema, t.Name), State: itemState(t.State, running),
-		Rows: format.Count(t.RowsDone), Bytes: format.Bytes(t.BytesDone)}
+	out := views.LiveTable{
+		Name:  format.Table(t.Schema, t.Name),
+		State: itemState(t.State, running),
+		Rows:  format.Count(t.RowsDone),
+		Bytes: format.Bytes(t.BytesDone),
+	}
 	if t.State != engine.ItemDone {
 		if t.RowsTotal > t.RowsDone {
 			out.RowsOf = "of about " + format.Count(t.RowsTotal)
@@ -327,8 +348,8 @@ func providerState(p engine.ProviderProgress, running bool, tone ui.Tone) ui.Chi
 
 // interest orders states by how much a person wants to see them.
 func interest(s engine.ItemState) int {
-	return slices.Index([]engine.ItemState{engine.ItemFailed, engine.ItemRunning, engine.ItemLagging, engine.ItemWaiting,
-		engine.ItemDone}, s)
+	return slices.Index([]engine.ItemState{engine.ItemFailed, engine.ItemRunning,
+		engine.ItemLagging, engine.ItemWaiting, engine.ItemDone}, s)
 }
 
 func fraction(t engine.TableProgress) float64 {

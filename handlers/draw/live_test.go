@@ -16,10 +16,19 @@ var start = time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
 
 func at(seconds int, done int64) engine.Progress {
 	return engine.Progress{
-		Stage: engine.StageReading, StartedAt: start, UpdatedAt: start.Add(time.Duration(seconds) * time.Second),
-		BytesDone: done, BytesTotal: 1000 << 20,
-		Tables: []engine.TableProgress{{Schema: "s", Name: "t", Tier: "high", State: engine.ItemRunning, BytesDone: done,
-			BytesTotal: 1000 << 20}},
+		Stage:      engine.StageReading,
+		StartedAt:  start,
+		UpdatedAt:  start.Add(time.Duration(seconds) * time.Second),
+		BytesDone:  done,
+		BytesTotal: 1000 << 20,
+		Tables: []engine.TableProgress{{
+			Schema:     "s",
+			Name:       "t",
+			Tier:       "high",
+			State:      engine.ItemRunning,
+			BytesDone:  done,
+			BytesTotal: 1000 << 20,
+		}},
 	}
 }
 
@@ -51,16 +60,21 @@ func TestLiveShowsTheInterestingTablesOfThousands(t *testing.T) {
 	p := at(10, 1)
 	p.Tables = nil
 	for i := range 3000 {
-		p.Tables = append(p.Tables, engine.TableProgress{Schema: "public", Name: fmt.Sprintf("t%d", i), Tier: "standard",
-			State: engine.ItemDone, RowsDone: 1})
+		p.Tables = append(p.Tables, engine.TableProgress{
+			Schema:   "public",
+			Name:     fmt.Sprintf("t%d", i),
+			Tier:     "standard",
+			State:    engine.ItemDone,
+			RowsDone: 1,
+		})
 	}
 	p.Tables[2999].State = engine.ItemFailed
 	live := buildLive(console.KindBackup, &p, ui.ToneRun, &Pace{})
 	tier := live.Tiers[0]
 	if len(tier.Tables) != mostTables || tier.Tables[0].Name != "t2999" || tier.More != "and 2,960 more tables" ||
 		!tier.Open || tier.Bar.Tone != ui.ToneBad {
-		t.Errorf("%d tables, first %q, %q, open %v, %s", len(tier.Tables), tier.Tables[0].Name, tier.More, tier.Open,
-			tier.Bar.Tone)
+		t.Errorf("%d tables, first %q, %q, open %v, %s",
+			len(tier.Tables), tier.Tables[0].Name, tier.More, tier.Open, tier.Bar.Tone)
 	}
 }
 
@@ -97,8 +111,12 @@ func TestLiveOfEachEnd(t *testing.T) {
 	}
 	for takeOver, want := range map[time.Duration]string{
 		5 * time.Second: "8 s ago. Unless it comes back, another worker takes over in at most 6 s.", 0: "see that one runs"} {
-		silent := console.Operation{Kind: console.KindBackup, State: console.StateRunning, Progress: &p,
-			Silence: console.Silence{For: 8 * time.Second, TakeOver: takeOver}}
+		silent := console.Operation{
+			Kind:     console.KindBackup,
+			State:    console.StateRunning,
+			Progress: &p,
+			Silence:  console.Silence{For: 8 * time.Second, TakeOver: takeOver},
+		}
 		live := Live(silent, &Pace{})
 		if live.Headline != "Its worker stopped answering" || !strings.Contains(live.Sub, want) || live.Tone != ui.ToneWarn ||
 			OperationState(silent).Text != "Worker silent" {
@@ -180,8 +198,10 @@ func TestLegsNameWhatFillsThem(t *testing.T) {
 	t.Parallel()
 	copies := []keepsake.Copy{{Provider: "a", Medium: "disk", Confirmed: true}, {Provider: "b", Medium: "disk"},
 		{Provider: "c", Medium: "gcs", Offsite: true}}
-	d := console.Dashboard{Newest: &console.Point{Point: engine.Point{Copies: copies}},
-		Protection: keepsake.JudgeProtection(copies)}
+	d := console.Dashboard{
+		Newest:     &console.Point{Point: engine.Point{Copies: copies}},
+		Protection: keepsake.JudgeProtection(copies),
+	}
 	three := legs(d)
 	if three[0].State != "1 of 3 confirmed" || three[1].State != "1 of 2 in use" || three[2].State != "0 of 1 confirmed" {
 		t.Errorf("legs %+v", three)

@@ -20,11 +20,18 @@ import (
 func Operation(shell views.Shell, o console.Operation, actor keepsake.Actor, lines []console.LogLine,
 	clock format.Clock) views.Operation {
 	vm := views.Operation{
-		Shell: shell, ID: o.ID, Title: OperationTitle(o), State: OperationState(o), Note: o.Note,
-		Facts: operationFacts(o, clock), Live: Live(o, &Pace{}), Running: o.State.Active(),
+		Shell:     shell,
+		ID:        o.ID,
+		Title:     OperationTitle(o),
+		State:     OperationState(o),
+		Note:      o.Note,
+		Facts:     operationFacts(o, clock),
+		Live:      Live(o, &Pace{}),
+		Running:   o.State.Active(),
 		CanCancel: o.State.Active() && !o.CancelRequested,
 		EventsURL: fmt.Sprintf("%s/events?after=%d", OperationURL(o.ID), o.EventID),
-		Log:       views.Log{Lines: LogLines(lines, clock)}, Approval: approval(o, actor, clock),
+		Log:       views.Log{Lines: LogLines(lines, clock)},
+		Approval:  approval(o, actor, clock),
 	}
 	if vm.Running {
 		vm.Shell.Refresh = "5"
@@ -39,8 +46,14 @@ func approval(o console.Operation, actor keepsake.Actor, clock format.Clock) *vi
 	if o.State != console.StateProposed {
 		return nil
 	}
-	vm := &views.Approval{ID: o.ID, By: o.RequestedBy, Until: clock.When(o.CreatedAt.Add(console.ApproveWithin)),
-		Own: o.RequestedByID == actor.ID, May: actor.Organization == "", Proof: !actor.Proven(clock.Now)}
+	vm := &views.Approval{
+		ID:    o.ID,
+		By:    o.RequestedBy,
+		Until: clock.When(o.CreatedAt.Add(console.ApproveWithin)),
+		Own:   o.RequestedByID == actor.ID,
+		May:   actor.Organization == "",
+		Proof: !actor.Proven(clock.Now),
+	}
 	vm.Text = "It fills a new database from the recovery point. The running platform is not touched. The log below says " +
 		"why it needs you."
 	if o.Kind == console.KindScoped {
@@ -205,8 +218,12 @@ func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 // operationRow draws an operation in a list.
 func operationRow(o console.Operation, clock format.Clock) views.OperationRow {
 	row := views.OperationRow{
-		URL: OperationURL(o.ID), Title: OperationTitle(o), Note: o.Note, By: o.RequestedBy, State: OperationState(o),
-		When: clock.When(o.CreatedAt),
+		URL:   OperationURL(o.ID),
+		Title: OperationTitle(o),
+		Note:  o.Note,
+		By:    o.RequestedBy,
+		State: OperationState(o),
+		When:  clock.When(o.CreatedAt),
 	}
 	switch {
 	case o.State == console.StateDone:
@@ -231,8 +248,12 @@ func LogLines(lines []console.LogLine, clock format.Clock) []views.LogLine {
 	out := make([]views.LogLine, len(lines))
 	for i, l := range lines {
 		out[i] = views.LogLine{
-			ID: strconv.FormatInt(l.ID, 10), Time: clock.TimeOfDay(l.Time), ISO: clock.When(l.Time).ISO,
-			Level: l.Level, Class: "lv-" + l.Level, Text: l.Message,
+			ID:    strconv.FormatInt(l.ID, 10),
+			Time:  clock.TimeOfDay(l.Time),
+			ISO:   clock.When(l.Time).ISO,
+			Level: l.Level,
+			Class: "lv-" + l.Level,
+			Text:  l.Message,
 		}
 	}
 	return out

@@ -18,9 +18,17 @@ func Points(shell views.Shell, list []console.Point, clock format.Clock) views.P
 	vm := views.Points{Shell: shell}
 	for _, p := range list {
 		vm.Rows = append(vm.Rows, views.PointRow{
-			URL: PointURL(p.ID), Name: p.ID, Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time),
-			State: pointState(p), Lacks: format.Capital(p.Lacks), Tables: format.Plural(int64(p.Tables), "table", "tables"),
-			Rows: format.Count(p.Rows), Size: format.Bytes(p.BytesStored), New: format.Bytes(p.BytesNew),
+			URL:    PointURL(p.ID),
+			Name:   p.ID,
+			Type:   format.Title(p.Type),
+			Note:   p.Note,
+			When:   clock.When(p.Time),
+			State:  pointState(p),
+			Lacks:  format.Capital(p.Lacks),
+			Tables: format.Plural(int64(p.Tables), "table", "tables"),
+			Rows:   format.Count(p.Rows),
+			Size:   format.Bytes(p.BytesStored),
+			New:    format.Bytes(p.BytesNew),
 		})
 	}
 	return vm
@@ -30,18 +38,31 @@ func Points(shell views.Shell, list []console.Point, clock format.Clock) views.P
 func Point(shell views.Shell, d console.PointDetail, lines []console.LogLine, clock format.Clock) views.Point {
 	p := d.Point
 	vm := views.Point{
-		Shell: shell, ID: p.ID, Title: clock.Exact(p.Time), When: clock.When(p.Time),
-		Type: format.Title(p.Type) + " backup", Note: p.Note, State: pointState(p), Notices: pointNotices(d),
-		Figures: append(pointFigures(p), proofFigures(d)...), Copies: copies(p.Copies),
-		Repair: slices.ContainsFunc(p.Copies, func(cp keepsake.Copy) bool { return !cp.Confirmed }),
-		Lacks:  format.Capital(p.Lacks), Facts: pointFacts(d), Tests: pointTests(d.Tests, clock), Missing: d.Missing,
+		Shell:   shell,
+		ID:      p.ID,
+		Title:   clock.Exact(p.Time),
+		When:    clock.When(p.Time),
+		Type:    format.Title(p.Type) + " backup",
+		Note:    p.Note,
+		State:   pointState(p),
+		Notices: pointNotices(d),
+		Figures: append(pointFigures(p), proofFigures(d)...),
+		Copies:  copies(p.Copies),
+		Repair:  slices.ContainsFunc(p.Copies, func(cp keepsake.Copy) bool { return !cp.Confirmed }),
+		Lacks:   format.Capital(p.Lacks),
+		Facts:   pointFacts(d),
+		Tests:   pointTests(d.Tests, clock),
+		Missing: d.Missing,
 	}
 	if d.Detail != nil {
 		vm.NotCarried, vm.Tiers = notCarried(d.Detail.NotCarried), pointTiers(d.Detail.TableList, p.Proof)
 	}
 	if p.Operation != "" {
-		vm.Log = views.Log{Lines: LogLines(lines, clock), More: "Of the backup that made it.",
-			URL: OperationURL(p.Operation) + "/log"}
+		vm.Log = views.Log{
+			Lines: LogLines(lines, clock),
+			More:  "Of the backup that made it.",
+			URL:   OperationURL(p.Operation) + "/log",
+		}
 	}
 	vm.EditNote, vm.EditLabels, vm.EditLocked = p.Note, labelsText(p.Labels), p.Locked
 	vm.WasNote, vm.WasLabels, vm.WasLocked = vm.EditNote, vm.EditLabels, vm.EditLocked
@@ -73,14 +94,20 @@ func labelsText(labels map[string]string) string {
 func pointNotices(d console.PointDetail) []ui.Notice {
 	var out []ui.Notice
 	if t := d.Point.LastTest; t != nil && !t.OK {
-		out = append(out, ui.Notice{Tone: ui.ToneBad, Title: "The latest test found problems",
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneBad,
+			Title: "The latest test found problems",
 			Text: format.Plural(int64(t.Findings), "thing is", "things are") +
-				" wrong with its copies. Open the test below; a restore uses another provider's copy where there is one."})
+				" wrong with its copies. Open the test below; a restore uses another provider's copy where there is one.",
+		})
 	}
 	if d.Point.LastTest == nil {
-		out = append(out, ui.Notice{Tone: ui.ToneMute, Title: "Never tested",
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneMute,
+			Title: "Never tested",
 			Text: "Its copies were confirmed when they were stored. Only a verification or a restore proves that they still " +
-				"are what they should be."})
+				"are what they should be.",
+		})
 	}
 	return out
 }
@@ -92,8 +119,11 @@ func pointFigures(p console.Point) []ui.Figure {
 		{Label: "Rows", Value: format.Count(p.Rows)},
 		{Label: "Size", Value: format.Bytes(p.BytesRead), Hint: "before compression"},
 		{Label: "Stored", Value: format.Bytes(p.BytesStored), Hint: "its rows, at each provider"},
-		{Label: "Already stored", Value: format.Percent(shared(p.ChunksNew, p.Chunks)),
-			Hint: piecesShared(p.ChunksNew, p.Chunks)},
+		{
+			Label: "Already stored",
+			Value: format.Percent(shared(p.ChunksNew, p.Chunks)),
+			Hint:  piecesShared(p.ChunksNew, p.Chunks),
+		},
 		{Label: "Added", Value: format.Bytes(p.BytesNew), Hint: "with the index, at each provider"},
 		{Label: "Took", Value: format.Seconds(p.Seconds)},
 	}
@@ -120,8 +150,13 @@ func pointTests(tests []console.PointTest, clock format.Clock) []views.PointTest
 		"restore": "Restore, compared row by row"}
 	out := make([]views.PointTest, len(tests))
 	for i, t := range tests {
-		out[i] = views.PointTest{Name: names[t.Kind], URL: OperationURL(t.Operation), When: clock.When(t.At),
-			State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"}, Text: " · took " + format.Seconds(t.Seconds)}
+		out[i] = views.PointTest{
+			Name:  names[t.Kind],
+			URL:   OperationURL(t.Operation),
+			When:  clock.When(t.At),
+			State: ui.Chip{Tone: ui.ToneOK, Text: "Passed"},
+			Text:  " · took " + format.Seconds(t.Seconds),
+		}
 		if out[i].Name == "" {
 			out[i].Name = format.Title(t.Kind)
 		}
@@ -142,8 +177,11 @@ func proofFigures(d console.PointDetail) []ui.Figure {
 		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at all providers"}
 	}
 	if d.RestoreSeconds > 0 {
-		return append(out, ui.Figure{Label: "Restoring takes", Value: "about " + format.Seconds(d.RestoreSeconds),
-			Hint: "at the speed of the latest whole restore"})
+		return append(out, ui.Figure{
+			Label: "Restoring takes",
+			Value: "about " + format.Seconds(d.RestoreSeconds),
+			Hint:  "at the speed of the latest whole restore",
+		})
 	}
 	return append(out, ui.Figure{Label: "Restoring takes", Value: "–", Hint: "no whole restore has been measured yet"})
 }
@@ -152,8 +190,11 @@ func proofFigures(d console.PointDetail) []ui.Figure {
 func pointTiers(tables []engine.PointTable, proof *engine.PointProof) []views.PointTier {
 	var out []views.PointTier
 	for _, tier := range keepsake.Tiers() {
-		vm := views.PointTier{ID: "point-" + string(tier), Name: format.Title(string(tier)),
-			Open: tier == keepsake.TierCritical}
+		vm := views.PointTier{
+			ID:   "point-" + string(tier),
+			Name: format.Title(string(tier)),
+			Open: tier == keepsake.TierCritical,
+		}
 		var rows, bytes int64
 		for _, t := range tables {
 			if t.Tier != string(tier) {
@@ -191,9 +232,12 @@ func lost(proof *engine.PointProof, t engine.PointTable) (engine.TableProof, boo
 
 func pointTable(t engine.PointTable) views.PointTable {
 	out := views.PointTable{
-		Name: format.Table(t.Schema, t.Name), Rows: format.Count(t.Rows), Size: format.Bytes(t.Bytes),
-		Stored: format.Bytes(t.BytesStored),
-		Hash:   t.Hash, HashShort: format.Short(t.Hash),
+		Name:      format.Table(t.Schema, t.Name),
+		Rows:      format.Count(t.Rows),
+		Size:      format.Bytes(t.Bytes),
+		Stored:    format.Bytes(t.BytesStored),
+		Hash:      t.Hash,
+		HashShort: format.Short(t.Hash),
 	}
 	if t.Kind != "table" {
 		out.Kind = t.Kind

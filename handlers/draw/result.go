@@ -24,8 +24,13 @@ func problemResult(o console.Operation, message string) *views.Result {
 func copies(list []keepsake.Copy) []views.Copy {
 	out := make([]views.Copy, len(list))
 	for i, c := range list {
-		out[i] = views.Copy{Provider: c.Provider, Medium: c.Medium, Place: "here", Error: c.Error,
-			State: ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"}}
+		out[i] = views.Copy{
+			Provider: c.Provider,
+			Medium:   c.Medium,
+			Place:    "here",
+			Error:    c.Error,
+			State:    ui.Chip{Tone: ui.ToneOK, Text: "Confirmed"},
+		}
 		if c.Offsite {
 			out[i].Place = "away from here"
 		}
@@ -48,8 +53,12 @@ func notCarried(list []keepsake.NotCarried) []views.NotCarried {
 func findings(list []engine.VerifyFinding) []views.Finding {
 	out := make([]views.Finding, len(list))
 	for i, f := range list {
-		out[i] = views.Finding{Kind: ui.Chip{Tone: ui.ToneWarn, Text: "Not checked"}, Provider: f.Provider, Object: f.Object,
-			Problem: f.Problem}
+		out[i] = views.Finding{
+			Kind:     ui.Chip{Tone: ui.ToneWarn, Text: "Not checked"},
+			Provider: f.Provider,
+			Object:   f.Object,
+			Problem:  f.Problem,
+		}
 		if f.Damage {
 			out[i].Kind = ui.Chip{Tone: ui.ToneBad, Text: "Damage"}
 		}

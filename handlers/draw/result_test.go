@@ -35,8 +35,13 @@ func TestRestoreThatWroteNothing(t *testing.T) {
 		"its worker died, nothing was started": {nil, 0, false},
 	} {
 		for _, state := range []console.State{console.StateFailed, console.StateCancelled} {
-			o := console.Operation{Kind: console.KindRestore, State: state, Progress: c.progress, Attempt: c.attempt,
-				ErrorMessage: "it holds table precious"}
+			o := console.Operation{
+				Kind:         console.KindRestore,
+				State:        state,
+				Progress:     c.progress,
+				Attempt:      c.attempt,
+				ErrorMessage: "it holds table precious",
+			}
 			r := result(o)
 			if got := strings.Contains(r.Text, "remove it"); got != c.removes ||
 				!strings.Contains(r.Text, "the recovery point are untouched") {

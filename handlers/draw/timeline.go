@@ -73,8 +73,15 @@ func px(x float64) string { return fmt.Sprintf("%.1f", x) }
 // timeline draws a wedding's time.
 func timeline(t console.WeddingTimeline, clock format.Clock) views.Timeline {
 	a := newAxis(t)
-	return views.Timeline{Label: "Timeline of " + t.Couple, Height: "132", Now: fmt.Sprintf("%.2f", a.x(t.Now)/canvas),
-		Bands: bands(a, t.Date), Ticks: ticks(a), Flags: flags(a, t), Marks: marks(a, t, clock)}
+	return views.Timeline{
+		Label:  "Timeline of " + t.Couple,
+		Height: "132",
+		Now:    fmt.Sprintf("%.2f", a.x(t.Now)/canvas),
+		Bands:  bands(a, t.Date),
+		Ticks:  ticks(a),
+		Flags:  flags(a, t),
+		Marks:  marks(a, t, clock),
+	}
 }
 
 func bands(a axis, day time.Time) []views.TimelineBand {
@@ -83,8 +90,8 @@ func bands(a axis, day time.Time) []views.TimelineBand {
 		day = a.to.AddDate(1, 0, 0) // all of it is planning
 	}
 	edges := []time.Time{a.from, day.AddDate(0, 0, -30), day.AddDate(0, 0, -1), day.AddDate(0, 0, 1), a.to}
-	phases := []keepsake.Phase{keepsake.PhasePlanning, keepsake.PhasePreparation, keepsake.PhaseExecution,
-		keepsake.PhasePostEvent}
+	phases := []keepsake.Phase{keepsake.PhasePlanning,
+		keepsake.PhasePreparation, keepsake.PhaseExecution, keepsake.PhasePostEvent}
 	var out []views.TimelineBand
 	for i, p := range phases {
 		x0, x1 := a.x(edges[i]), a.x(edges[i+1])
@@ -174,9 +181,13 @@ func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.Timeli
 			}
 		}
 		newest := t.Points[j+1]
-		m := views.TimelineMark{X: px((first + a.x(newest.Time)) / 2), R: "8", Class: tone,
+		m := views.TimelineMark{
+			X:     px((first + a.x(newest.Time)) / 2),
+			R:     "8",
+			Class: tone,
 			URL:   weddingPoint(t, newest, clock).ThenURL,
-			Title: clock.Exact(newest.Time) + ", " + beforeWedding(t, newest.Time) + ": " + pointState(newest).Text}
+			Title: clock.Exact(newest.Time) + ", " + beforeWedding(t, newest.Time) + ": " + pointState(newest).Text,
+		}
 		if n := i - j; n > 1 {
 			m.R, m.Count = "13", fmt.Sprint(n)
 			m.Title = fmt.Sprintf("%d recovery points from %s on; the newest: %s", n, clock.Exact(t.Points[i].Time), m.Title)

@@ -20,11 +20,14 @@ import (
 func OneWedding(shell views.Shell, t console.WeddingTimeline, clock format.Clock) views.WeddingPage {
 	base := WeddingURL(t.ID)
 	vm := views.WeddingPage{
-		Shell: shell, Wedding: Wedding(t.Wedding),
-		Notices: weddingNotices(t.Missing, false, ""), Timeline: timeline(t, clock),
-		ChangesURL: base + "/changes", MilestonesURL: base + "/milestones",
-		BackupURL: "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(),
-		Figures:   weddingFigures(t, clock),
+		Shell:         shell,
+		Wedding:       Wedding(t.Wedding),
+		Notices:       weddingNotices(t.Missing, false, ""),
+		Timeline:      timeline(t, clock),
+		ChangesURL:    base + "/changes",
+		MilestonesURL: base + "/milestones",
+		BackupURL:     "/backups/new?" + url.Values{"type": {string(keepsake.BackupIncremental)}, "wedding": {t.ID}}.Encode(),
+		Figures:       weddingFigures(t, clock),
 	}
 	vm.Offers = WeddingOffers(vm.Shell, t.Platform, t.ID, cmp.Or(t.Newest, newestOf(t.Points)))
 	vm.Offers.ContactsText, vm.Offers.RestoreText = "Vendor contacts", "Compare and bring back"
@@ -48,16 +51,25 @@ func OneWedding(shell views.Shell, t console.WeddingTimeline, clock format.Clock
 		vm.MorePoints = fmt.Sprintf("%s more on the timeline.", format.Count(int64(more)))
 	}
 	for _, m := range t.Milestones {
-		vm.Milestones = append(vm.Milestones, views.MilestoneRow{Name: format.Title(m.Name), Value: m.Name,
-			Day: format.Date(m.Day), Away: away(keepsake.DaysBefore(m.Day, t.Now)), Derived: m.Derived})
+		vm.Milestones = append(vm.Milestones, views.MilestoneRow{
+			Name:    format.Title(m.Name),
+			Value:   m.Name,
+			Day:     format.Date(m.Day),
+			Away:    away(keepsake.DaysBefore(m.Day, t.Now)),
+			Derived: m.Derived,
+		})
 	}
 	return vm
 }
 
 // Weddings draws the weddings that a search finds, a page at a time.
 func Weddings(shell views.Shell, page console.WeddingPage, search string, clock format.Clock) views.Weddings {
-	vm := views.Weddings{Shell: shell, Search: search, Searching: search != "",
-		Notices: weddingNotices(page.Missing, page.From.IsZero(), "")}
+	vm := views.Weddings{
+		Shell:     shell,
+		Search:    search,
+		Searching: search != "",
+		Notices:   weddingNotices(page.Missing, page.From.IsZero(), ""),
+	}
 	for _, w := range page.Weddings {
 		row := views.WeddingRow{Wedding: Wedding(w)}
 		for _, m := range w.Matched {
@@ -66,8 +78,11 @@ func Weddings(shell views.Shell, page console.WeddingPage, search string, clock 
 		vm.List = append(vm.List, row)
 	}
 	if page.Newest != nil {
-		vm.Newest = views.WeddingPoint{URL: PointURL(page.Newest.ID), When: clock.When(page.Newest.Time),
-			State: pointState(*page.Newest)}
+		vm.Newest = views.WeddingPoint{
+			URL:   PointURL(page.Newest.ID),
+			When:  clock.When(page.Newest.Time),
+			State: pointState(*page.Newest),
+		}
 	}
 	vm.Count = format.Plural(int64(page.Total), "wedding", "weddings")
 	if len(page.Weddings) < page.Total {
@@ -75,12 +90,18 @@ func Weddings(shell views.Shell, page console.WeddingPage, search string, clock 
 	}
 	vm.Days = page.Days
 	if page.GoneUnknown {
-		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn,
-			Title: "Weddings that were deleted may be missing below", Text: goneUnknown})
+		vm.Notices = append(vm.Notices, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Weddings that were deleted may be missing below",
+			Text:  goneUnknown,
+		})
 	}
 	if page.VendorsMissing {
-		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Vendors were not searched",
-			Text: "Who works at which wedding could not be read in time. Couples, organizations, places and days were."})
+		vm.Notices = append(vm.Notices, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Vendors were not searched",
+			Text:  "Who works at which wedding could not be read in time. Couples, organizations, places and days were.",
+		})
 	}
 	return vm
 }
@@ -95,9 +116,12 @@ const (
 
 // LostVendors says which vendors the newest recovery point does not have, and from when the page shows them.
 func LostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
-	n := ui.Notice{Tone: ui.ToneWarn, Title: "These vendors are from before the damage",
+	n := ui.Notice{
+		Tone:  ui.ToneWarn,
+		Title: "These vendors are from before the damage",
 		Text: "The newest recovery point has lost " + format.Plural(int64(len(w.Lost)), "vendor", "vendors") +
-			" of this wedding"}
+			" of this wedding",
+	}
 	if len(w.Lost) < len(w.Contacts) {
 		names := make([]string, len(w.Lost))
 		for i, x := range w.Lost {
@@ -147,8 +171,12 @@ func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, n
 		}
 		return o
 	}
-	o := views.WeddingOffers{ContactsURL: base + "/contacts", ContactsText: "Vendor contacts now", ThenURL: base + "/then",
-		RestoreText: "Bring this wedding back"}
+	o := views.WeddingOffers{
+		ContactsURL:  base + "/contacts",
+		ContactsText: "Vendor contacts now",
+		ThenURL:      base + "/then",
+		RestoreText:  "Bring this wedding back",
+	}
 	switch {
 	case shell.Standby:
 	case platform.Writable():
@@ -167,17 +195,25 @@ func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, n
 // who is signed in. known is false where nothing is wrong.
 func PlatformNotice(kind console.PlatformKind) (n ui.Notice, known bool) {
 	n, known = map[console.PlatformKind]ui.Notice{
-		console.PlatformAway: {Title: "The platform does not answer",
-			Text: "Nothing can be brought back into it until it does; everything else on this page works."},
-		console.PlatformRefuses: {Title: "The platform does not let Keepsake in",
+		console.PlatformAway: {
+			Title: "The platform does not answer",
+			Text:  "Nothing can be brought back into it until it does; everything else on this page works.",
+		},
+		console.PlatformRefuses: {
+			Title: "The platform does not let Keepsake in",
 			Text: "Its server is there, but refuses Keepsake's role, password or database: keepsake doctor says which. " +
-				"Everything else on this page works."},
-		console.PlatformSlow: {Title: "The platform answers slowly",
+				"Everything else on this page works.",
+		},
+		console.PlatformSlow: {
+			Title: "The platform answers slowly",
 			Text: "It takes Keepsake's connection, but does not answer in time. What comes from recovery points does " +
-				"not wait for it."},
-		console.PlatformReadOnly: {Title: "The platform's server is a standby",
+				"not wait for it.",
+		},
+		console.PlatformReadOnly: {
+			Title: "The platform's server is a standby",
 			Text: "It can be read and backed up, but nothing can be brought back into it until it is promoted, or " +
-				"platform.url names the primary."},
+				"platform.url names the primary.",
+		},
 	}[kind]
 	n.Tone = ui.ToneBad
 	return n, known
@@ -216,10 +252,16 @@ func away(days int) string {
 func weddingPoint(t console.WeddingTimeline, p console.Point, clock format.Clock) views.WeddingPoint {
 	base, q := WeddingURL(t.ID), "?point="+url.QueryEscape(p.ID)
 	out := views.WeddingPoint{
-		URL: PointURL(p.ID), Type: format.Title(p.Type), Note: p.Note, When: clock.When(p.Time), State: pointState(p),
-		NewURL:  PointURL(p.ID) + "/restore?" + url.Values{"wedding": {t.ID}}.Encode(),
-		ThenURL: base + "/then" + q, RestoreURL: base + "/restore" + q, ChangesURL: base + "/changes?from=" +
-			url.QueryEscape(p.ID), DaysBefore: beforeWedding(t, p.Time),
+		URL:        PointURL(p.ID),
+		Type:       format.Title(p.Type),
+		Note:       p.Note,
+		When:       clock.When(p.Time),
+		State:      pointState(p),
+		NewURL:     PointURL(p.ID) + "/restore?" + url.Values{"wedding": {t.ID}}.Encode(),
+		ThenURL:    base + "/then" + q,
+		RestoreURL: base + "/restore" + q,
+		ChangesURL: base + "/changes?from=" + url.QueryEscape(p.ID),
+		DaysBefore: beforeWedding(t, p.Time),
 	}
 	out.Labels = append(out.Labels, marked(t.ID, p)...)
 	for _, name := range sortedKeys(p.Labels) {
@@ -277,15 +319,27 @@ func weddingFigures(t console.WeddingTimeline, clock format.Clock) []ui.Figure {
 		}
 	}
 	out = append(out,
-		ui.Figure{Label: "Recovery points", Value: format.Count(int64(len(t.Points))),
-			Hint: fmt.Sprintf("%s protected", format.Count(int64(protected)))},
-		ui.Figure{Label: "Would lose", Value: format.Duration(t.Now.Sub(newest.Time)),
-			Hint: "what was written since the newest one"},
-		ui.Figure{Label: "Integrity", Value: format.Percent(integrity(newest)),
-			Hint: "of the newest one's copies, confirmed and tested"})
+		ui.Figure{
+			Label: "Recovery points",
+			Value: format.Count(int64(len(t.Points))),
+			Hint:  fmt.Sprintf("%s protected", format.Count(int64(protected))),
+		},
+		ui.Figure{
+			Label: "Would lose",
+			Value: format.Duration(t.Now.Sub(newest.Time)),
+			Hint:  "what was written since the newest one",
+		},
+		ui.Figure{
+			Label: "Integrity",
+			Value: format.Percent(integrity(newest)),
+			Hint:  "of the newest one's copies, confirmed and tested",
+		})
 	if t.Drill != nil {
-		out = append(out, ui.Figure{Label: "Whole restore", Value: format.Seconds(t.Drill.Seconds),
-			Hint: "measured " + clock.Relative(t.Drill.At)})
+		out = append(out, ui.Figure{
+			Label: "Whole restore",
+			Value: format.Seconds(t.Drill.Seconds),
+			Hint:  "measured " + clock.Relative(t.Drill.At),
+		})
 	}
 	return out
 }
@@ -310,8 +364,11 @@ func integrity(p console.Point) float64 {
 
 // ThenTable draws a table of a wedding as it was.
 func ThenTable(t scope.TableRows) views.ThenTable {
-	out := views.ThenTable{Name: format.Title(format.TableOf(t.Table)),
-		Count: format.Plural(int64(len(t.Rows)), "row", "rows"), Shared: t.Belongs == scope.Shared}
+	out := views.ThenTable{
+		Name:   format.Title(format.TableOf(t.Table)),
+		Count:  format.Plural(int64(len(t.Rows)), "row", "rows"),
+		Shared: t.Belongs == scope.Shared,
+	}
 	for _, c := range t.Columns {
 		out.Columns = append(out.Columns, c.Name)
 	}

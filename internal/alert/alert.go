@@ -132,8 +132,8 @@ func (s *Sender) message(rows []audit.Row) string {
 		b.WriteString(line(r) + "\n")
 	}
 	if len(rows) > mostLines {
-		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d: %s\n", len(rows)-mostLines, rows[len(rows)-1].ID,
-			counted(rows[mostLines:]))
+		_, _ = fmt.Fprintf(&b, "and %d more, up to entry %d: %s\n",
+			len(rows)-mostLines, rows[len(rows)-1].ID, counted(rows[mostLines:]))
 	}
 	if s.o.Link != "" {
 		b.WriteString(strings.TrimSuffix(s.o.Link, "/") + "/audit\n")
@@ -159,8 +159,8 @@ func counted(rows []audit.Row) string {
 // line says an entry without its details. Who tried to sign in may have typed a password into the wrong field: only
 // what looks like an address is told.
 func line(r audit.Row) string {
-	words := []string{r.At.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("entry %d:", r.ID), r.Action,
-		string(r.Outcome)}
+	words := []string{r.At.UTC().Format("2006-01-02 15:04:05 UTC"),
+		fmt.Sprintf("entry %d:", r.ID), r.Action, string(r.Outcome)}
 	if n := r.Exceptions(); n > 0 {
 		words = append(words, fmt.Sprintf("restored with exceptions: %d could not be made,", n))
 	}
@@ -198,8 +198,8 @@ func hide(text string, address keepsake.Secret) string {
 	pieces := []string{address.Reveal()}
 	if u, err := url.Parse(address.Reveal()); err == nil {
 		password, _ := u.User.Password()
-		pieces = append(pieces, u.String(), u.RequestURI(), u.RawQuery, u.EscapedPath(), u.User.String(), u.User.Username(),
-			password)
+		pieces = append(pieces, u.String(), u.RequestURI(), u.RawQuery,
+			u.EscapedPath(), u.User.String(), u.User.Username(), password)
 		pieces = append(pieces, strings.Split(u.Path, "/")...)
 		pieces = append(pieces, strings.Split(u.EscapedPath(), "/")...)
 		for _, values := range u.Query() {

@@ -102,8 +102,12 @@ func send(t *testing.T, s *alert.Sender) {
 
 var (
 	ada   = keepsake.Actor{ID: "1", Name: "ada@example.com", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1"}
-	wrong = audit.Entry{Action: "session.start", Target: "x", Outcome: audit.Refused,
-		Detail: map[string]any{"reason": "mismatch"}}
+	wrong = audit.Entry{
+		Action:  "session.start",
+		Target:  "x",
+		Outcome: audit.Refused,
+		Detail:  map[string]any{"reason": "mismatch"},
+	}
 	quiet = audit.Entry{Action: "backup.start", Outcome: audit.Allowed, Detail: map[string]any{"note": "row contents"}}
 )
 
@@ -120,8 +124,12 @@ func TestSecurityEventsAreTold(t *testing.T) {
 	if m := h.messages(t); len(m) != 0 {
 		t.Fatalf("told of history, or of nothing: %q", m)
 	}
-	record(t, d, ada, audit.Entry{Action: "backup.start", Outcome: audit.Refused, WeddingID: "w7",
-		Detail: map[string]any{"code": "forbidden", "note": "row contents"}})
+	record(t, d, ada, audit.Entry{
+		Action:    "backup.start",
+		Outcome:   audit.Refused,
+		WeddingID: "w7",
+		Detail:    map[string]any{"code": "forbidden", "note": "row contents"},
+	})
 	record(t, d, keepsake.Actor{Name: "my password in the wrong field", Address: "198.51.100.7\nFake: line"}, wrong)
 	record(t, d, keepsake.System("worker"), audit.Entry{Action: "backup.end", Outcome: audit.Failed})
 	send(t, s)

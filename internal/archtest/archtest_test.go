@@ -117,8 +117,8 @@ func rules() []rule {
 	inside := under("db", "web", "handlers", "views", "cmd", "internal", "migrations", "static")
 	domain := under("internal", "db", "migrations")
 	engine := under("internal/engine")
-	postgres := under("internal/engine/platform", "internal/engine/pgtool", "internal/engine/target",
-		"github.com/jackc/pgx")
+	postgres := under("internal/engine/platform", "internal/engine/pgtool",
+		"internal/engine/target", "github.com/jackc/pgx")
 	verbs := []string{"snapshot", "verify", "restore", "scoped", "weddings", "check"}
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
 	all := []rule{
@@ -142,8 +142,8 @@ func rules() []rule {
 			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas", "internal/engine/verify"),
 			postgres},
 		{"the repository at its providers knows nobody who uses it", under("internal/engine/replicas"), func(p string) bool {
-			below := under("internal/engine/replicas", "internal/engine/report", "internal/engine/repository",
-				"internal/engine/storage")
+			below := under("internal/engine/replicas", "internal/engine/report",
+				"internal/engine/repository", "internal/engine/storage")
 			return engine(p) && !below(p)
 		}},
 		{"views know formatted values only", under("views"),

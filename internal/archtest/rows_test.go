@@ -31,8 +31,8 @@ func pastTheActor(file *ast.File) (found []string) {
 				found = append(found, n.Sel.Name)
 			}
 		case *ast.BasicLit:
-			for _, setting := range []string{"keepsake.role", "keepsake.platform", "keepsake.organization",
-				"keepsake.actor"} {
+			for _, setting := range []string{"keepsake.role",
+				"keepsake.platform", "keepsake.organization", "keepsake.actor"} {
 				if n.Kind == token.STRING && strings.Contains(n.Value, setting) {
 					found = append(found, setting)
 				}

@@ -97,8 +97,14 @@ func Record(ctx context.Context, tx db.Tx, actor keepsake.Actor, e Entry) error 
 	if err := tx.InsertAudit(ctx, row); err != nil {
 		return fmt.Errorf("append to the audit trail: %w", err)
 	}
-	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{LastID: row.ID, Hash: row.Hash,
-		Platform: row.Platform, Organization: row.Organization, At: row.At, Words: words(row)}); err != nil {
+	if err := tx.AdvanceAuditHead(ctx, sqlcgen.AdvanceAuditHeadParams{
+		LastID:       row.ID,
+		Hash:         row.Hash,
+		Platform:     row.Platform,
+		Organization: row.Organization,
+		At:           row.At,
+		Words:        words(row),
+	}); err != nil {
 		return fmt.Errorf("advance the audit trail: %w", err)
 	}
 	if e.Outcome != Allowed { // what was allowed before does not say what was refused afterwards

@@ -20,17 +20,30 @@ import (
 func TestMain(m *testing.M) { testenv.Main(m) }
 
 var (
-	someone = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1",
-		UserAgent: "test"}
-	bound = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
-		Organization: "org-1"}
+	someone = keepsake.Actor{
+		ID:        "1",
+		Name:      "amelia@example.org",
+		Role:      keepsake.RoleSuperAdmin,
+		Address:   "192.0.2.1",
+		UserAgent: "test",
+	}
+	bound = keepsake.Actor{
+		ID:           "2",
+		Name:         "bea@example.org",
+		Role:         keepsake.RoleSuperAdmin,
+		Platform:     "main",
+		Organization: "org-1",
+	}
 	system = keepsake.System("test")
 )
 
 func record(ctx context.Context, d *db.DB, actor keepsake.Actor, action string) error {
 	return d.InTx(ctx, actor, func(tx db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.Action(action), Outcome: audit.Allowed,
-			Detail: map[string]any{"b": 1, "a": "x\x00y"}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.Action(action),
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"b": 1, "a": "x\x00y"},
+		})
 	})
 }
 

@@ -99,8 +99,12 @@ func Deliver(ctx context.Context, d *db.DB, to Delivery, send func(context.Conte
 		}
 		// Whoever moved a place on past what it should hear of, by SQL, would leave no such entry.
 		detail := map[string]any{"told": len(rows), "after": state.LastID, "last": last}
-		return Record(ctx, tx, system, Entry{Action: AlertTell, Target: hex.EncodeToString(place[:4]), Outcome: Allowed,
-			Detail: detail})
+		return Record(ctx, tx, system, Entry{
+			Action:  AlertTell,
+			Target:  hex.EncodeToString(place[:4]),
+			Outcome: Allowed,
+			Detail:  detail,
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("store how far alerts were sent: %w", err)

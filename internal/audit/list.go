@@ -61,20 +61,42 @@ func List(ctx context.Context, d *db.DB, actor keepsake.Actor, f Filter) ([]Row,
 		if err := tx.PlanForValues(ctx); err != nil {
 			return err
 		}
-		p := sqlcgen.ListAuditParams{Actor: clip(f.Actor), Action: clip(f.Action), Outcome: string(f.Outcome),
-			OnlySecurity: f.OnlySecurity, Wedding: clip(f.WeddingID),
-			Point: clip(f.Point), Since: orNil(f.Since), Until: orNil(f.Until), Before: orNil(f.Before), Most: int32(f.Most)}
+		p := sqlcgen.ListAuditParams{
+			Actor:        clip(f.Actor),
+			Action:       clip(f.Action),
+			Outcome:      string(f.Outcome),
+			OnlySecurity: f.OnlySecurity,
+			Wedding:      clip(f.WeddingID),
+			Point:        clip(f.Point),
+			Since:        orNil(f.Since),
+			Until:        orNil(f.Until),
+			Before:       orNil(f.Before),
+			Most:         int32(f.Most),
+		}
 		if said := clip(f.Search); said != "" {
 			w := fold.Sought(said)
 			if len(w) == 0 { // nothing but punctuation: no row holds it
 				return nil
 			}
 			one, two, three := w[0], w[1%min(len(w), 3)], w[2%min(len(w), 3)]
-			found, err = tx.SearchAudit(ctx, sqlcgen.SearchAuditParams{Actor: p.Actor, Action: p.Action, Outcome: p.Outcome,
-				OnlySecurity: p.OnlySecurity, Wedding: p.Wedding, Point: p.Point,
-				Since: p.Since, Until: p.Until, Before: p.Before, Most: p.Most,
-				Word1: one[0], Other1: one[len(one)-1], Word2: two[0], Other2: two[len(two)-1], Word3: three[0],
-				Other3: three[len(three)-1]})
+			found, err = tx.SearchAudit(ctx, sqlcgen.SearchAuditParams{
+				Actor:        p.Actor,
+				Action:       p.Action,
+				Outcome:      p.Outcome,
+				OnlySecurity: p.OnlySecurity,
+				Wedding:      p.Wedding,
+				Point:        p.Point,
+				Since:        p.Since,
+				Until:        p.Until,
+				Before:       p.Before,
+				Most:         p.Most,
+				Word1:        one[0],
+				Other1:       one[len(one)-1],
+				Word2:        two[0],
+				Other2:       two[len(two)-1],
+				Word3:        three[0],
+				Other3:       three[len(three)-1],
+			})
 			return err
 		}
 		found, err = tx.ListAudit(ctx, p)
@@ -135,12 +157,29 @@ func rowOf(r sqlcgen.AuditLog) Row {
 			*s = clip(*s)
 		}
 	}
-	return Row{ID: r.ID, At: r.At, ActorID: r.ActorID, ActorName: r.ActorName, ActorRole: keepsake.Role(r.ActorRole),
-		Platform: r.Platform, Organization: r.Organization, Session: r.Session,
-		Token: r.Token, Address: r.Address, UserAgent: r.UserAgent, RequestID: r.RequestID, Action: r.Action,
-		Target: r.Target, WeddingID: r.Wedding, Point: r.Point,
-		Outcome: Outcome(r.Outcome), Took: time.Duration(r.DurationMs) * time.Millisecond, Security: r.Security,
-		Detail: r.Detail, Hash: r.Hash}
+	return Row{
+		ID:           r.ID,
+		At:           r.At,
+		ActorID:      r.ActorID,
+		ActorName:    r.ActorName,
+		ActorRole:    keepsake.Role(r.ActorRole),
+		Platform:     r.Platform,
+		Organization: r.Organization,
+		Session:      r.Session,
+		Token:        r.Token,
+		Address:      r.Address,
+		UserAgent:    r.UserAgent,
+		RequestID:    r.RequestID,
+		Action:       r.Action,
+		Target:       r.Target,
+		WeddingID:    r.Wedding,
+		Point:        r.Point,
+		Outcome:      Outcome(r.Outcome),
+		Took:         time.Duration(r.DurationMs) * time.Millisecond,
+		Security:     r.Security,
+		Detail:       r.Detail,
+		Hash:         r.Hash,
+	}
 }
 
 func orNil[T comparable](v T) *T {

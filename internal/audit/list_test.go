@@ -28,13 +28,26 @@ func TestListFilters(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	for i, e := range []audit.Entry{
-		{Action: "backup.start", Target: "op-1", Outcome: audit.Allowed,
-			Detail: map[string]any{"note": "before the Müller import"}},
+		{
+			Action:  "backup.start",
+			Target:  "op-1",
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"note": "before the Müller import"},
+		},
 		{Action: "scope.restore", Target: "w1", Outcome: audit.Allowed, WeddingID: "w1", Point: "20261123T070500Z-aa"},
-		{Action: "scope.restore", Target: "w2", Outcome: audit.Refused, WeddingID: "w2",
-			Detail: map[string]any{"code": "forbidden", "name": "Zoë & Łukasz"}},
-		{Action: "backup.end", Target: "op-1", Outcome: audit.Failed,
-			Detail: map[string]any{"of": []any{map[string]any{"couple": "Anne-Marie & OʼBrien"}}}},
+		{
+			Action:    "scope.restore",
+			Target:    "w2",
+			Outcome:   audit.Refused,
+			WeddingID: "w2",
+			Detail:    map[string]any{"code": "forbidden", "name": "Zoë & Łukasz"},
+		},
+		{
+			Action:  "backup.end",
+			Target:  "op-1",
+			Outcome: audit.Failed,
+			Detail:  map[string]any{"of": []any{map[string]any{"couple": "Anne-Marie & OʼBrien"}}},
+		},
 	} {
 		actor := someone
 		if i == 2 {
@@ -139,8 +152,8 @@ func TestEveryFilterUsesItsIndex(t *testing.T) {
 // explain returns the plan of the very statement that List sends.
 func explain(t *testing.T, d *db.DB, actor keepsake.Actor, f audit.Filter) (plan string) {
 	t.Helper()
-	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome), f.OnlySecurity, f.WeddingID, f.Point, nil,
-		orNull(f.Until)}
+	args := []any{orNull(f.Before), f.Actor, f.Action, string(f.Outcome),
+		f.OnlySecurity, f.WeddingID, f.Point, nil, orNull(f.Until)}
 	name := "listAudit"
 	err := d.InTx(t.Context(), actor, func(tx db.Tx) error {
 		if f.Search != "" {

@@ -83,8 +83,12 @@ func (y *years) work() string {
 			return err
 		}
 		return audit.Record(y.t.Context(), tx, someone,
-			audit.Entry{Action: "verify.start", Target: id, Outcome: audit.Allowed,
-				Detail: map[string]any{"note": "Zoë of " + y.now.Format("January")}})
+			audit.Entry{
+				Action:  "verify.start",
+				Target:  id,
+				Outcome: audit.Allowed,
+				Detail:  map[string]any{"note": "Zoë of " + y.now.Format("January")},
+			})
 	})
 	if err != nil {
 		y.t.Fatalf("in %s: %v", y.now.Format("January 2006"), err)
@@ -227,8 +231,8 @@ func (y *years) prunes(month time.Time, operation string) {
 		})
 	}
 	begins := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
-	if got := read(statement(y.t, "listAudit"), nil, "", "", "", false, "", "", begins, begins.AddDate(0, 1, 0),
-		50); !slices.Equal(got, []string{"audit_log" + month.Format("_2006_01")}) {
+	if got := read(statement(y.t, "listAudit"), nil, "", "", "", false, "", "", begins,
+		begins.AddDate(0, 1, 0), 50); !slices.Equal(got, []string{"audit_log" + month.Format("_2006_01")}) {
 		y.t.Errorf("for a month of the trail %v are read", got)
 	}
 	if got := read("select message from operation_events where operation_id = $1 order by id", operation); !slices.Equal(

@@ -108,8 +108,8 @@ func TestOnlySealsNoticeARewrittenHistory(t *testing.T) {
 		{"all gone", "delete from audit_log; " + rechain, 1, "rows 1 to 5 are gone", false},
 		{"another trail in its place", "update audit_head set trail = gen_random_uuid(); " + rechain, 1,
 			"stands in the place of another", false},
-		{"one row, without hashes", "update audit_log set security = not security where id = 4", 4, "row 4 was changed",
-			true},
+		{"one row, without hashes", "update audit_log set security = not security where id = 4",
+			4, "row 4 was changed", true},
 		{"one in the middle gone", "delete from audit_log where id = 3", 3, "row 3 is gone", true},
 		{"two exchanged", "update audit_log set id = 9 where id = 2; update audit_log set id = 2 where id = 3; update " +
 			"audit_log set id = 3 where id = 9", 2, "row 2 does not follow", true},
@@ -214,8 +214,13 @@ func TestRowsSayWhatTheyAreAbout(t *testing.T) {
 	d := dbtest.Open(t, dbtest.URL(t))
 	ctx := keepsake.WithRequest(t.Context(),
 		keepsake.Request{ID: "REQ1", Started: time.Now().Add(-1500 * time.Millisecond)})
-	token := keepsake.Actor{ID: "3", Name: "ci", Role: keepsake.RoleSuperAdmin, Session: "token-1",
-		Permissions: []keepsake.Permission{}}
+	token := keepsake.Actor{
+		ID:          "3",
+		Name:        "ci",
+		Role:        keepsake.RoleSuperAdmin,
+		Session:     "token-1",
+		Permissions: []keepsake.Permission{},
+	}
 	session := someone
 	session.Session = "session-1"
 	for _, c := range []struct {

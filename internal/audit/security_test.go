@@ -63,8 +63,12 @@ func TestANewDeviceIsMarkedOnce(t *testing.T) {
 		{"2", "Mozilla/5.0 (X11; Linux x86_64) Firefox/144.0", true},
 		{"1", "Mozilla/5.0 (X11; Linux x86_64) Firefox/143.0", false},
 	} {
-		actor := keepsake.Actor{ID: c.account, Name: c.account + "@example.org", Role: keepsake.RoleSuperAdmin,
-			UserAgent: c.agent}
+		actor := keepsake.Actor{
+			ID:        c.account,
+			Name:      c.account + "@example.org",
+			Role:      keepsake.RoleSuperAdmin,
+			UserAgent: c.agent,
+		}
 		err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 			return audit.Record(t.Context(), tx, actor, audit.Entry{Action: "session.start", Outcome: audit.Allowed})
 		})

@@ -57,8 +57,11 @@ func TestWhoHoldsTheTrailHidesNothing(t *testing.T) { //nolint:paralleltest // t
 	if keepsake.CodeOf(err) != keepsake.CodeUnavailable || !strings.Contains(keepsake.MessageOf(err), "nothing was done") {
 		t.Errorf("%v", err)
 	}
-	err = audit.RecordRefused(ctx, d, someone, audit.Entry{Action: "session.start", Target: "amelia@example.org",
-		Detail: map[string]any{"reason": "mismatch"}})
+	err = audit.RecordRefused(ctx, d, someone, audit.Entry{
+		Action: "session.start",
+		Target: "amelia@example.org",
+		Detail: map[string]any{"reason": "mismatch"},
+	})
 	if keepsake.CodeOf(err) != keepsake.CodeUnavailable {
 		t.Errorf("%v", err)
 	}

@@ -46,9 +46,12 @@ func (a *admission) enter(ctx context.Context, address string) (leave func(), er
 	if a.inside >= wait+cap(a.turns) || from != "" && a.from[from] >= min(mostFromOne, wait/2) {
 		after := time.Duration(a.inside)*a.average/time.Duration(cap(a.turns)) + time.Second
 		a.mu.Unlock()
-		return nil, &keepsake.Error{Code: keepsake.CodeUnavailable, Err: keepsake.Busy{After: after.Round(time.Second)},
+		return nil, &keepsake.Error{
+			Code: keepsake.CodeUnavailable,
+			Err:  keepsake.Busy{After: after.Round(time.Second)},
 			Message: "More people try to sign in just now than Keepsake looks at once. Your password was not looked at, and " +
-				"this try does not count. Try again in a few seconds. Who is signed in already is not affected."}
+				"this try does not count. Try again in a few seconds. Who is signed in already is not affected.",
+		}
 	}
 	a.inside++
 	a.from[from]++

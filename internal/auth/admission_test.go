@@ -33,8 +33,11 @@ func atOnce(t *testing.T, s *Standby, n int, address func(int) string) (judged, 
 		wg.Go(func() {
 			<-start
 			from := time.Now()
-			_, _, err := s.SignIn(t.Context(), Credentials{Email: fmt.Sprintf("guest%d@example.org", i),
-				Password: "whatever it is", Address: address(i)})
+			_, _, err := s.SignIn(t.Context(), Credentials{
+				Email:    fmt.Sprintf("guest%d@example.org", i),
+				Password: "whatever it is",
+				Address:  address(i),
+			})
 			took := time.Since(from)
 			mu.Lock()
 			defer mu.Unlock()

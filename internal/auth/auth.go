@@ -53,13 +53,21 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 		return fmt.Errorf("make an account id: %w", err)
 	}
 	err = d.InTx(ctx, system, func(tx db.Tx) error {
-		err := tx.InsertAccount(ctx, sqlcgen.InsertAccountParams{ID: id.String(), Email: email, PasswordHash: hash,
-			Role: string(role)})
+		err := tx.InsertAccount(ctx, sqlcgen.InsertAccountParams{
+			ID:           id.String(),
+			Email:        email,
+			PasswordHash: hash,
+			Role:         string(role),
+		})
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountCreate, Target: email, Outcome: audit.Allowed,
-			Detail: map[string]any{"role": role}})
+		return audit.Record(ctx, tx, by, audit.Entry{
+			Action:  audit.AccountCreate,
+			Target:  email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"role": role},
+		})
 	})
 	if db.IsConstraint(err, "accounts_email_is_unique") {
 		return keepsake.Errorf(keepsake.CodeConflict,
@@ -73,8 +81,11 @@ func CreateAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email strin
 // e-mail is not told: it may be anything.
 func recordRefusedAccount(ctx context.Context, d *db.DB, by keepsake.Actor, action audit.Action, email string,
 	err error) error {
-	return recordRefusedEntry(ctx, d, by, audit.Entry{Action: action, Target: email,
-		Detail: map[string]any{"code": keepsake.CodeOf(err)}}, err)
+	return recordRefusedEntry(ctx, d, by, audit.Entry{
+		Action: action,
+		Target: email,
+		Detail: map[string]any{"code": keepsake.CodeOf(err)},
+	}, err)
 }
 
 // SetPassword gives an account a new password, lifts its lock-out and ends all its sessions.
@@ -103,12 +114,16 @@ func SetPassword(ctx context.Context, d *db.DB, by keepsake.Actor, email string,
 		if err := unlock(ctx, tx, email, proofOf(id)); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountPassword, Target: email, Outcome: audit.Allowed,
-			Detail: map[string]any{"sessions_ended": ended}})
+		return audit.Record(ctx, tx, by, audit.Entry{
+			Action:  audit.AccountPassword,
+			Target:  email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"sessions_ended": ended},
+		})
 	})
 	if db.IsNoRows(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create",
-			email)
+		return keepsake.Errorf(keepsake.CodeNotFound,
+			"there is no account for %s; make one with keepsake admin create", email)
 	}
 	return err
 }
@@ -176,8 +191,12 @@ func CloseAccount(ctx context.Context, d *db.DB, by keepsake.Actor, email string
 		if c.Tokens, err = tx.RevokeTokensOfAccount(ctx, account.ID); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountClose, Target: email, Outcome: audit.Allowed,
-			Detail: map[string]any{"sessions_ended": c.Sessions, "tokens_revoked": c.Tokens}})
+		return audit.Record(ctx, tx, by, audit.Entry{
+			Action:  audit.AccountClose,
+			Target:  email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"sessions_ended": c.Sessions, "tokens_revoked": c.Tokens},
+		})
 	})
 	if db.IsNoRows(err) {
 		return c, keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s: nothing was changed", email)

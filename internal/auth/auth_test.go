@@ -34,8 +34,8 @@ func setup(t *testing.T) (*db.DB, *auth.Sessions, *clock) {
 	t.Helper()
 	d := dbtest.Open(t, dbtest.URL(t))
 	c := &clock{at: time.Now()}
-	err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), " Amelia@Example.org ", password,
-		keepsake.RoleSuperAdmin)
+	err := auth.CreateAccount(t.Context(), d, keepsake.System("test"),
+		" Amelia@Example.org ", password, keepsake.RoleSuperAdmin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,8 +298,8 @@ func TestRefusedChangesOfAccountsAreOnRecord(t *testing.T) {
 			return auth.CreateAccount(t.Context(), d, by, e, "short", keepsake.RoleSuperAdmin)
 		}, nobody, keepsake.CodeInvalid},
 		{"account.password", nobody, func(e string) error {
-			return auth.SetPassword(t.Context(), d, by, e,
-				"a password of theirs")
+			return auth.SetPassword(t.Context(),
+				d, by, e, "a password of theirs")
 		}, nobody, keepsake.CodeNotFound},
 		{"account.close", nobody, func(e string) error { _, err := auth.CloseAccount(t.Context(), d, by, e); return err },
 			nobody, keepsake.CodeNotFound},
@@ -336,8 +336,8 @@ func TestAccountsRefuseBadInput(t *testing.T) {
 		{"no address", "amelia", password, keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
 		{"a name in it", "Amelia <a@example.org>", password, keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
 		{"short password", "b@example.org", "short", keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
-		{"endless password", "b@example.org", keepsake.Secret(strings.Repeat("x", 1000)), keepsake.RoleSuperAdmin,
-			keepsake.CodeInvalid},
+		{"endless password", "b@example.org", keepsake.Secret(strings.Repeat("x", 1000)),
+			keepsake.RoleSuperAdmin, keepsake.CodeInvalid},
 		{"unknown role", "b@example.org", password, "root", keepsake.CodeInvalid},
 	} {
 		err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), c.email, c.password, c.role)
@@ -397,8 +397,11 @@ func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
 	lock := func() {
 		t.Helper()
 		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-			return tx.LockSignIn(t.Context(), sqlcgen.LockSignInParams{Kind: kind, Subject: who,
-				LockedUntil: clock.now().Add(time.Minute)})
+			return tx.LockSignIn(t.Context(), sqlcgen.LockSignInParams{
+				Kind:        kind,
+				Subject:     who,
+				LockedUntil: clock.now().Add(time.Minute),
+			})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -407,8 +410,13 @@ func TestOwnSignInsLiftNoLockOfOthers(t *testing.T) {
 	giveBack := func(row sqlcgen.ReserveSignInRow, at time.Time) {
 		t.Helper()
 		err := d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-			if err := tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{Kind: kind, Subject: who, Counted: row.Failures,
-				CountedAt: at, Now: clock.now()}); err != nil {
+			if err := tx.ReturnSignIn(t.Context(), sqlcgen.ReturnSignInParams{
+				Kind:      kind,
+				Subject:   who,
+				Counted:   row.Failures,
+				CountedAt: at,
+				Now:       clock.now(),
+			}); err != nil {
 				return err
 			}
 			return audit.Record(t.Context(), tx, keepsake.System("test"),

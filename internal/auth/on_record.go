@@ -59,8 +59,8 @@ func (s *Sessions) recordRefusedSession(ctx context.Context, token string) error
 		which := network(request.Address)
 		row, err := tx.GetRefusedSession(ctx, tokenHash(token))
 		if err == nil {
-			actor = actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, request.Address,
-				request.UserAgent)
+			actor = actorOf(row.AccountID, row.Email, row.Role, row.Platform,
+				row.Organization, row.ID, request.Address, request.UserAgent)
 			detail["reason"], which = row.Reason, row.ID
 			switch left := row.Reason == "expired" || row.Reason == "signed_out" || row.Reason == "replaced"; {
 			case left && IsByItself(ctx):
@@ -88,8 +88,12 @@ type Refusal struct {
 // known, and those of nobody, and of who asks too often, once an hour for an address and a reason.
 func (s *Sessions) RecordRequest(ctx context.Context, actor keepsake.Actor, r Refusal) error {
 	request := keepsake.RequestOf(ctx)
-	e := audit.Entry{Action: audit.RequestSend, Target: request.What, Outcome: audit.Refused,
-		Detail: map[string]any{"status": r.Status}}
+	e := audit.Entry{
+		Action:  audit.RequestSend,
+		Target:  request.What,
+		Outcome: audit.Refused,
+		Detail:  map[string]any{"status": r.Status},
+	}
 	if r.Status >= http.StatusInternalServerError {
 		e.Outcome = audit.Failed
 	}

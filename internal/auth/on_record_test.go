@@ -36,8 +36,8 @@ func onRecord(t *testing.T, d *db.DB, action string, want ...string) {
 			mark = " security"
 		}
 		got = append(got,
-			strings.TrimSpace(strings.Join([]string{r.ActorName, r.Session, r.Target, r.Address, string(r.Outcome) + mark,
-				string(r.Detail)}, " ")))
+			strings.TrimSpace(strings.Join([]string{r.ActorName, r.Session,
+				r.Target, r.Address, string(r.Outcome) + mark, string(r.Detail)}, " ")))
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s on record:\n%s\nwant:\n%s", action, strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -135,8 +135,11 @@ func TestATokensUseIsOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, secret, err := s.CreateToken(t.Context(), session.Actor,
-		auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead},
-			Lifetime: 24 * time.Hour})
+		auth.TokenInput{
+			Name:        "deploy script",
+			Permissions: []keepsake.Permission{keepsake.MayRead},
+			Lifetime:    24 * time.Hour,
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +162,13 @@ func TestATokensUseIsOnRecord(t *testing.T) {
 func TestRefusedRequestsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	d, s, _ := setup(t)
-	known := keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Session: "s1",
-		Address: "192.0.2.1"}
+	known := keepsake.Actor{
+		ID:      "1",
+		Name:    "amelia@example.org",
+		Role:    keepsake.RoleSuperAdmin,
+		Session: "s1",
+		Address: "192.0.2.1",
+	}
 	for _, r := range []struct {
 		actor   keepsake.Actor
 		address string
@@ -170,8 +178,11 @@ func TestRefusedRequestsAreOnRecord(t *testing.T) {
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusInternalServerError}},
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusTooManyRequests}},
 		{known, "192.0.2.1", auth.Refusal{Status: http.StatusTooManyRequests}},
-		{keepsake.Actor{}, "2001:db8::1", auth.Refusal{Status: http.StatusForbidden, Reason: "another site",
-			Origin: "https://evil.example\x00"}},
+		{keepsake.Actor{}, "2001:db8::1", auth.Refusal{
+			Status: http.StatusForbidden,
+			Reason: "another site",
+			Origin: "https://evil.example\x00",
+		}},
 		{keepsake.Actor{}, "2001:db8::2", auth.Refusal{Status: http.StatusForbidden, Reason: "another site"}},
 		{keepsake.Actor{}, "2001:db8::2", auth.Refusal{Status: http.StatusUnauthorized, Reason: "no token"}},
 	} {
@@ -201,8 +212,11 @@ func uses(s *auth.Sessions) map[string]func(context.Context, keepsake.Actor) err
 			return err
 		},
 		"CreateToken": func(ctx context.Context, a keepsake.Actor) error {
-			_, _, err := s.CreateToken(ctx, a, auth.TokenInput{Name: "a script",
-				Permissions: []keepsake.Permission{keepsake.MayRead}, Lifetime: time.Hour})
+			_, _, err := s.CreateToken(ctx, a, auth.TokenInput{
+				Name:        "a script",
+				Permissions: []keepsake.Permission{keepsake.MayRead},
+				Lifetime:    time.Hour,
+			})
 			return err
 		},
 		"EndSecondStep": func(ctx context.Context, a keepsake.Actor) error {

@@ -52,8 +52,8 @@ var unknown = params.encode(cost, make([]byte, saltSize), make([]byte, keySize))
 func checkPassword(p keepsake.Secret) error {
 	switch n := utf8.RuneCountInString(p.Reveal()); {
 	case n < shortestPassword:
-		return keepsake.Errorf(keepsake.CodeInvalid, "the password has %d characters; choose at least %d", n,
-			shortestPassword)
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"the password has %d characters; choose at least %d", n, shortestPassword)
 	case n > longestPassword:
 		return keepsake.Errorf(keepsake.CodeInvalid, "the password has %d characters; choose at most %d", n, longestPassword)
 	}

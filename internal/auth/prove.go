@@ -64,9 +64,12 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionProve, Target: actor.Name,
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SessionProve,
+			Target:  actor.Name,
 			Outcome: audit.Allowed,
-			Detail:  given.detail()})
+			Detail:  given.detail(),
+		})
 	})
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, keepsake.Errorf(keepsake.CodeInvalid,
@@ -82,8 +85,8 @@ func (s *Sessions) Prove(ctx context.Context, actor keepsake.Actor, in Proof) er
 func (s *Sessions) attempt(ctx context.Context, actor keepsake.Actor, action audit.Action) (account sqlcgen.Account,
 	tried tries, err error) {
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-		return s.countBoth(ctx, tx, &tried, proofOf(actor.ID),
-			actor.Address)
+		return s.countBoth(ctx, tx, &tried,
+			proofOf(actor.ID), actor.Address)
 	})
 	if err != nil {
 		return account, tried, s.recordRefused(ctx, actor, action, "failed", fmt.Errorf("count the attempt: %w", err))
@@ -131,8 +134,15 @@ func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]Op
 		rows, err := tx.ListSessions(ctx, sqlcgen.ListSessionsParams{AccountID: actor.ID, Now: now})
 		for _, r := range rows {
 			if now.Sub(r.LastSeenAt) < IdleTime {
-				list = append(list, OpenSession{ID: r.ID, Started: r.CreatedAt, Seen: r.LastSeenAt, Expires: r.ExpiresAt,
-					UserAgent: r.UserAgent, Address: r.Address, Current: r.ID == actor.Session})
+				list = append(list, OpenSession{
+					ID:        r.ID,
+					Started:   r.CreatedAt,
+					Seen:      r.LastSeenAt,
+					Expires:   r.ExpiresAt,
+					UserAgent: r.UserAgent,
+					Address:   r.Address,
+					Current:   r.ID == actor.Session,
+				})
 			}
 		}
 		return err
@@ -158,8 +168,12 @@ func (s *Sessions) EndSession(ctx context.Context, actor keepsake.Actor, id stri
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionEnd, Target: actor.Name, Outcome: audit.Allowed,
-			Detail: map[string]any{"sessions": ended}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SessionEnd,
+			Target:  actor.Name,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"sessions": ended},
+		})
 	})
 	if db.IsNoSuch(err) {
 		return s.recordRefused(ctx, actor, audit.SessionEnd, "no_such_session",

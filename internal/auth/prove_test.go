@@ -41,8 +41,11 @@ func TestProvingAgain(t *testing.T) {
 	if a := resolve(); clock.now().Sub(a.ProvenAt).Abs() > time.Second {
 		t.Errorf("the proof is not noted: %s", a.ProvenAt)
 	}
-	if err := s.Prove(t.Context(), keepsake.Actor{ID: resolve().ID, Session: "x",
-		Permissions: []keepsake.Permission{keepsake.MayRestore}}, auth.Proof{Password: password}); keepsake.CodeOf(
+	if err := s.Prove(t.Context(), keepsake.Actor{
+		ID:          resolve().ID,
+		Session:     "x",
+		Permissions: []keepsake.Permission{keepsake.MayRestore},
+	}, auth.Proof{Password: password}); keepsake.CodeOf(
 		err) != keepsake.CodeForbidden {
 		t.Errorf("a token proves itself: %v", err)
 	}
@@ -74,8 +77,8 @@ func TestProvingAgain(t *testing.T) {
 func TestOwnSessions(t *testing.T) {
 	t.Parallel()
 	d, s, clock := setup(t)
-	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), "ben@example.org", password,
-		keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"),
+		"ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	signIn := func(email, agent string) auth.Session {

@@ -43,8 +43,12 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ S
 	if err != nil {
 		return SecondStep{}, err
 	}
-	state := SecondStep{Local: true, On: row.ConfirmedAt != nil, Begun: row.ConfirmedAt == nil,
-		CodesLeft: int(row.CodesLeft)}
+	state := SecondStep{
+		Local:     true,
+		On:        row.ConfirmedAt != nil,
+		Begun:     row.ConfirmedAt == nil,
+		CodesLeft: int(row.CodesLeft),
+	}
 	if state.On {
 		state.Since = *row.ConfirmedAt
 	}
@@ -55,8 +59,11 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ S
 func (s *Sessions) recordRefusedStep(ctx context.Context, actor keepsake.Actor, action audit.Action, err *error) {
 	code := keepsake.CodeOf(*err)
 	if *err != nil && (action != audit.SecondStepRead || code == keepsake.CodeForbidden) {
-		*err = s.recordRefusedEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
-			Detail: map[string]any{"code": code}}, *err)
+		*err = s.recordRefusedEntry(ctx, actor, audit.Entry{
+			Action: action,
+			Target: actor.Name,
+			Detail: map[string]any{"code": code},
+		}, *err)
 	}
 }
 
@@ -85,8 +92,11 @@ func (s *Sessions) BeginSecondStep(ctx context.Context, actor keepsake.Actor) (e
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepBegin, Target: account.Email,
-			Outcome: audit.Allowed})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SecondStepBegin,
+			Target:  account.Email,
+			Outcome: audit.Allowed,
+		})
 	})
 }
 
@@ -128,8 +138,12 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 	}
 	codes, hashes := newRecoveryCodes()
 	err = s.db.InTx(ctx, system, func(tx db.Tx) error {
-		n, err := tx.ConfirmSecondStep(ctx, sqlcgen.ConfirmSecondStepParams{AccountID: account.ID, Secret: sealed, Step: step,
-			Now: s.now()})
+		n, err := tx.ConfirmSecondStep(ctx, sqlcgen.ConfirmSecondStepParams{
+			AccountID: account.ID,
+			Secret:    sealed,
+			Step:      step,
+			Now:       s.now(),
+		})
 		if err == nil && n == 0 {
 			err = keepsake.Errorf(keepsake.CodeConflict,
 				"The secret was changed on another page meanwhile. Look at the code there, or begin again.")
@@ -140,8 +154,12 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepOn, Target: account.Email,
-			Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SecondStepOn,
+			Target:  account.Email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"recovery_codes": len(codes)},
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -170,8 +188,12 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepCodes, Target: account.Email,
-			Outcome: audit.Allowed, Detail: map[string]any{"recovery_codes": len(codes)}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SecondStepCodes,
+			Target:  account.Email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"recovery_codes": len(codes)},
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -224,8 +246,12 @@ func (s *Sessions) EndSecondStep(ctx context.Context, actor keepsake.Actor, in P
 		if err := tried.giveBack(ctx, tx, s.now()); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SecondStepOff, Target: account.Email,
-			Outcome: audit.Allowed, Detail: given.detail()})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SecondStepOff,
+			Target:  account.Email,
+			Outcome: audit.Allowed,
+			Detail:  given.detail(),
+		})
 	})
 	if errors.Is(err, errSpent) {
 		return refuse("spent_"+given.name, wrong)
@@ -269,12 +295,16 @@ func SwitchSecondStepOff(ctx context.Context, d *db.DB, by keepsake.Actor, email
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.SecondStepOff, Target: email, Outcome: audit.Allowed,
-			Detail: map[string]any{"sessions_ended": ended}})
+		return audit.Record(ctx, tx, by, audit.Entry{
+			Action:  audit.SecondStepOff,
+			Target:  email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"sessions_ended": ended},
+		})
 	})
 	if db.IsNoRows(err) {
-		return keepsake.Errorf(keepsake.CodeNotFound, "there is no account for %s; make one with keepsake admin create",
-			email)
+		return keepsake.Errorf(keepsake.CodeNotFound,
+			"there is no account for %s; make one with keepsake admin create", email)
 	}
 	return err
 }
@@ -355,6 +385,9 @@ func (s *Sessions) replaceCodes(ctx context.Context, tx db.Tx, account sqlcgen.A
 	if err := tx.DeleteRecoveryCodes(ctx, account.ID); err != nil {
 		return err
 	}
-	return tx.InsertRecoveryCodes(ctx, sqlcgen.InsertRecoveryCodesParams{AccountID: account.ID, Hashes: hashes,
-		Now: s.now()})
+	return tx.InsertRecoveryCodes(ctx, sqlcgen.InsertRecoveryCodesParams{
+		AccountID: account.ID,
+		Hashes:    hashes,
+		Now:       s.now(),
+	})
 }

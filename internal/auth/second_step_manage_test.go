@@ -71,8 +71,8 @@ func TestAnotherRepositoryKey(t *testing.T) {
 		}
 	}
 	// A sealed secret is of one account: in another's row it is worth nothing.
-	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password,
-		keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"),
+		"ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	err := p.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
@@ -99,8 +99,8 @@ func TestAnotherRepositoryKey(t *testing.T) {
 		err) != keepsake.CodeWrongKey {
 		t.Errorf("a secret that was copied to another account: %v", err)
 	}
-	recovery, err := auth.NewSessions(p.d, p.clock.now).Continue(t.Context(), p.half(""), p.recovery[0],
-		auth.Credentials{})
+	recovery, err := auth.NewSessions(p.d, p.clock.now).Continue(t.Context(),
+		p.half(""), p.recovery[0], auth.Credentials{})
 	if err != nil || !recovery.Recovered {
 		t.Errorf("a recovery code needs no key: %v", err)
 	}
@@ -197,8 +197,8 @@ func TestASecretIsConfirmedByItsOwnCode(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	s := auth.NewSessions(d, nil).WithVault(vault("key"))
-	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"), "amelia@example.org", password,
-		keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), d, keepsake.System("test"),
+		"amelia@example.org", password, keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
@@ -264,8 +264,8 @@ func TestTheNoteAsksForTheSecondStep(t *testing.T) {
 			t.Errorf("recovery code: %v, want it taken: %v", err, want)
 		}
 	}
-	if err := auth.SwitchSecondStepOff(t.Context(), p.d, keepsake.System("command line"),
-		"Amelia@example.org"); err != nil {
+	if err := auth.SwitchSecondStepOff(t.Context(), p.d,
+		keepsake.System("command line"), "Amelia@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	note, err = auth.Verifiers(t.Context(), p.d, keepsake.DefaultPlatform)

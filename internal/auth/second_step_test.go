@@ -184,8 +184,8 @@ func TestGuessingCodesLocks(t *testing.T) {
 func TestAForgedStepLacksItsCode(t *testing.T) {
 	t.Parallel()
 	p := enrolled(t)
-	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"), "ben@example.org", password,
-		keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), p.d, keepsake.System("test"),
+		"ben@example.org", password, keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	forged := func(email string) (step auth.Step) {
@@ -193,8 +193,13 @@ func TestAForgedStepLacksItsCode(t *testing.T) {
 		err := p.d.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
 			a, err := tx.GetAccountByEmail(t.Context(), email)
 			mark := sha256.Sum256([]byte("keepsake second step v1\x00" + a.PasswordHash))
-			step = auth.Step{Kind: auth.StepCode, Account: a.ID, Email: email, Until: p.clock.now().Add(time.Hour),
-				State: base64.RawURLEncoding.EncodeToString(mark[:12])}
+			step = auth.Step{
+				Kind:    auth.StepCode,
+				Account: a.ID,
+				Email:   email,
+				Until:   p.clock.now().Add(time.Hour),
+				State:   base64.RawURLEncoding.EncodeToString(mark[:12]),
+			}
 			return err
 		})
 		if err != nil {
@@ -234,8 +239,8 @@ func TestAStepIsOver(t *testing.T) {
 	p.clock.add(auth.StepTime)
 	over("after five minutes", step)
 	step = p.half("")
-	if err := auth.SetPassword(t.Context(), p.d, keepsake.System("test"), "amelia@example.org",
-		"another long password"); err != nil {
+	if err := auth.SetPassword(t.Context(), p.d, keepsake.System("test"),
+		"amelia@example.org", "another long password"); err != nil {
 		t.Fatal(err)
 	}
 	over("after a new password", step)

@@ -85,9 +85,15 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 				return err
 			}
 		}
-		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{ID: session.ID, TokenHash: tokenHash(session.Token.Reveal()),
+		err = tx.InsertSession(ctx, sqlcgen.InsertSessionParams{
+			ID:        session.ID,
+			TokenHash: tokenHash(session.Token.Reveal()),
 			AccountID: a.ID,
-			Now:       now, ExpiresAt: session.ExpiresAt, UserAgent: short(in.UserAgent), Address: short(in.Address)})
+			Now:       now,
+			ExpiresAt: session.ExpiresAt,
+			UserAgent: short(in.UserAgent),
+			Address:   short(in.Address),
+		})
 		if err == nil && given.keep != nil {
 			err = given.keep(tx, session.ID)
 		}
@@ -107,8 +113,11 @@ func (s *Sessions) start(ctx context.Context, a sqlcgen.Account, in Credentials,
 			audit.Entry{Action: audit.SessionStart, Target: a.Email, Outcome: audit.Allowed, Detail: given.detail()})
 	})
 	if errors.Is(err, errChanged) {
-		return Session{}, s.recordRefusedSignIn(ctx, keepsake.Actor{Name: a.Email, Address: in.Address,
-			UserAgent: in.UserAgent},
+		return Session{}, s.recordRefusedSignIn(ctx, keepsake.Actor{
+			Name:      a.Email,
+			Address:   in.Address,
+			UserAgent: in.UserAgent,
+		},
 			"changed", keepsake.Errorf(keepsake.CodeForbidden, refusal))
 	}
 	if err != nil {
@@ -145,8 +154,8 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 	if err != nil {
 		return keepsake.Actor{}, err
 	}
-	actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, row.Address,
-		row.UserAgent)
+	actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform,
+		row.Organization, row.ID, row.Address, row.UserAgent)
 	actor.ProvenAt = row.ProvenAt
 	if row.TokensExpireAt != nil && !s.now().Before(row.TokensExpireAt.Add(-renewBefore)) {
 		return s.confirm(ctx, actor)
@@ -180,11 +189,15 @@ func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessio
 		if err := tx.TouchSession(ctx, seen); err != nil || !moved {
 			return err
 		}
-		actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform, row.Organization, row.ID, request.Address,
-			request.UserAgent)
+		actor := actorOf(row.AccountID, row.Email, row.Role, row.Platform,
+			row.Organization, row.ID, request.Address, request.UserAgent)
 		return s.recordHourly(ctx, tx, "session "+row.ID+" "+network(request.Address), actor,
-			audit.Entry{Action: audit.SessionUse, Target: request.What, Outcome: audit.Allowed,
-				Detail: audit.Change(row.LastAddress, request.Address)})
+			audit.Entry{
+				Action:  audit.SessionUse,
+				Target:  request.What,
+				Outcome: audit.Allowed,
+				Detail:  audit.Change(row.LastAddress, request.Address),
+			})
 	})
 	if db.IsNoRows(err) {
 		err = errOver
@@ -241,8 +254,16 @@ func (s *Sessions) Sweep(ctx context.Context) error {
 func actorOf(
 	account, email, role string, platform, organization *string, session, address, agent string,
 ) keepsake.Actor {
-	a := keepsake.Actor{ID: account, Name: email, Role: keepsake.Role(role), Session: session, Address: address,
-		UserAgent: agent, Platform: deref(platform), Organization: deref(organization)}
+	a := keepsake.Actor{
+		ID:           account,
+		Name:         email,
+		Role:         keepsake.Role(role),
+		Session:      session,
+		Address:      address,
+		UserAgent:    agent,
+		Platform:     deref(platform),
+		Organization: deref(organization),
+	}
 	return a
 }
 

@@ -107,8 +107,13 @@ func (t tries) giveBack(ctx context.Context, tx db.Tx, now time.Time) error {
 		if c.Kind == byAccount {
 			err = tx.ForgetSignIn(ctx, sqlcgen.ForgetSignInParams{Kind: c.Kind, Subject: c.Subject})
 		} else {
-			err = tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{Kind: c.Kind, Subject: c.Subject, Counted: c.Failures,
-				CountedAt: c.Now, Now: now})
+			err = tx.ReturnSignIn(ctx, sqlcgen.ReturnSignInParams{
+				Kind:      c.Kind,
+				Subject:   c.Subject,
+				Counted:   c.Failures,
+				CountedAt: c.Now,
+				Now:       now,
+			})
 		}
 		if err != nil {
 			return err
@@ -176,8 +181,12 @@ func (s *Sessions) count(ctx context.Context, tx db.Tx, tried *tries, kind, who 
 		}
 		return nil
 	}
-	tried.counted = append(tried.counted, sqlcgen.TakeBackSignInParams{Kind: kind, Subject: subject(who),
-		Failures: row.Failures, Now: now})
+	tried.counted = append(tried.counted, sqlcgen.TakeBackSignInParams{
+		Kind:     kind,
+		Subject:  subject(who),
+		Failures: row.Failures,
+		Now:      now,
+	})
 	if row.Failures < free {
 		return nil
 	}
@@ -196,8 +205,11 @@ func (s *Sessions) recordRefusedSignIn(ctx context.Context, actor keepsake.Actor
 // recordRefused records that an attempt at an action was refused, or broke, and returns err.
 func (s *Sessions) recordRefused(ctx context.Context, actor keepsake.Actor, action audit.Action, reason string,
 	err error) error {
-	return s.recordRefusedEntry(ctx, actor, audit.Entry{Action: action, Target: actor.Name,
-		Detail: map[string]any{"reason": reason}}, err)
+	return s.recordRefusedEntry(ctx, actor, audit.Entry{
+		Action: action,
+		Target: actor.Name,
+		Detail: map[string]any{"reason": reason},
+	}, err)
 }
 
 // recordRefusedEntry records why something was not done, and returns it; nil is nothing. What cannot be put on record

@@ -56,8 +56,13 @@ func Verifiers(ctx context.Context, d *db.DB, platform string) ([]byte, error) {
 			if a.Platform != nil && *a.Platform != platform {
 				continue
 			}
-			v := Verifier{Email: a.Email, PasswordHash: a.PasswordHash, Role: a.Role, Organization: deref(a.Organization),
-				Platform: deref(a.Platform)}
+			v := Verifier{
+				Email:        a.Email,
+				PasswordHash: a.PasswordHash,
+				Role:         a.Role,
+				Organization: deref(a.Organization),
+				Platform:     deref(a.Platform),
+			}
 			if k, ok := steps[a.ID]; ok {
 				v.Account, v.Secret, v.Recovery = a.ID, k.Secret, k.Codes
 			}
@@ -95,9 +100,18 @@ type Standby struct {
 // them.
 func NewStandby(secret keepsake.Secret, read func(context.Context) ([]byte, error), vault Vault,
 	log *slog.Logger) *Standby {
-	return &Standby{secret: []byte(secret.Reveal()), read: read, vault: vault, log: log, now: time.Now,
+	return &Standby{
+		secret:   []byte(secret.Reveal()),
+		read:     read,
+		vault:    vault,
+		log:      log,
+		now:      time.Now,
 		door:     newAdmission(),
-		failures: map[string]int{}, locked: map[string]time.Time{}, taken: map[string]int64{}, spent: map[string]bool{}}
+		failures: map[string]int{},
+		locked:   map[string]time.Time{},
+		taken:    map[string]int64{},
+		spent:    map[string]bool{},
+	}
 }
 
 // SignIn checks credentials like Sessions.SignIn, with the same refusals.
@@ -134,8 +148,13 @@ func (s *Standby) SignIn(ctx context.Context, in Credentials) (Session, *Step, e
 	}
 	if len(v.Secret) > 0 {
 		s.takeBack(counted)
-		return Session{}, &Step{Kind: StepCode, Account: v.Account, Email: v.Email, Until: s.now().Add(StepTime),
-			State: passwordMark(v.PasswordHash)}, nil
+		return Session{}, &Step{
+			Kind:    StepCode,
+			Account: v.Account,
+			Email:   v.Email,
+			Until:   s.now().Add(StepTime),
+			State:   passwordMark(v.PasswordHash),
+		}, nil
 	}
 	session, err := s.start(ctx, v, in, "", counted)
 	return session, nil, err

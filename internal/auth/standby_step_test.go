@@ -39,8 +39,14 @@ func TestStandbyAsksForTheSecondStep(t *testing.T) {
 	secret, vault := newSecret(), plainVault{}
 	sealed, _ := vault.Seal(t.Context(), secretName("1"), secret)
 	codes, hashes := newRecoveryCodes()
-	ada := Verifier{Email: "ada@example.com", PasswordHash: hash, Role: string(keepsake.RoleSuperAdmin), Account: "1",
-		Secret: sealed, Recovery: hashes[:2]}
+	ada := Verifier{
+		Email:        "ada@example.com",
+		PasswordHash: hash,
+		Role:         string(keepsake.RoleSuperAdmin),
+		Account:      "1",
+		Secret:       sealed,
+		Recovery:     hashes[:2],
+	}
 	list := []Verifier{ada}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	standby := func(v Vault) *Standby {

@@ -20,8 +20,12 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := []Verifier{{Email: "ada@example.com", PasswordHash: hash, Role: string(keepsake.RoleSuperAdmin),
-		Organization: "7"}}
+	list := []Verifier{{
+		Email:        "ada@example.com",
+		PasswordHash: hash,
+		Role:         string(keepsake.RoleSuperAdmin),
+		Organization: "7",
+	}}
 	var away error
 	read := func(context.Context) ([]byte, error) {
 		if away != nil {
@@ -74,8 +78,10 @@ func TestStandbyKnowsPeopleByTheRepository(t *testing.T) {
 		t.Errorf("of an account that is gone: %q", code)
 	}
 	list, s.readAt = saved, time.Time{}
-	if _, _, err := s.SignIn(t.Context(), Credentials{Email: "nobody@example.com",
-		Password: "a long enough passphrase"}); keepsake.CodeOf(err) != keepsake.CodeForbidden ||
+	if _, _, err := s.SignIn(t.Context(), Credentials{
+		Email:    "nobody@example.com",
+		Password: "a long enough passphrase",
+	}); keepsake.CodeOf(err) != keepsake.CodeForbidden ||
 		keepsake.MessageOf(err) != refusal {
 		t.Errorf("an account that does not exist: %v", err)
 	}

@@ -24,8 +24,12 @@ func (s *Standby) seal(email, session string, expires time.Time) (keepsake.Secre
 	if err != nil {
 		return "", err
 	}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, standbyToken{Issuer: standbyIssuer, Subject: email,
-		ID: session, ExpiresAt: jwt.NewNumericDate(expires)}).SignedString(key)
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, standbyToken{
+		Issuer:    standbyIssuer,
+		Subject:   email,
+		ID:        session,
+		ExpiresAt: jwt.NewNumericDate(expires),
+	}).SignedString(key)
 	return keepsake.Secret(token), err
 }
 

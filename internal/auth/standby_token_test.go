@@ -25,8 +25,12 @@ func TestStandbyTakesNoOtherToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := standbyToken{Issuer: standbyIssuer, Subject: "ada@example.com", ID: "s1",
-		ExpiresAt: jwt.NewNumericDate(now.Add(time.Second))}
+	good := standbyToken{
+		Issuer:    standbyIssuer,
+		Subject:   "ada@example.com",
+		ID:        "s1",
+		ExpiresAt: jwt.NewNumericDate(now.Add(time.Second)),
+	}
 	with := func(change func(*standbyToken)) standbyToken {
 		c := good
 		change(&c)
@@ -42,8 +46,8 @@ func TestStandbyTakesNoOtherToken(t *testing.T) {
 		"no signature":      {jwt.SigningMethodNone, good, jwt.UnsafeAllowNoneSignatureType, false},
 		"another method":    {jwt.SigningMethodHS512, good, key, false},
 		"the secret itself": {jwt.SigningMethodHS256, good, s.secret, false},
-		"another purpose": {jwt.SigningMethodHS256, with(func(c *standbyToken) { c.Issuer = "keepsake" }), key,
-			false},
+		"another purpose": {jwt.SigningMethodHS256,
+			with(func(c *standbyToken) { c.Issuer = "keepsake" }), key, false},
 		"no purpose": {jwt.SigningMethodHS256, with(func(c *standbyToken) { c.Issuer = "" }), key, false},
 		"no expiry":  {jwt.SigningMethodHS256, with(func(c *standbyToken) { c.ExpiresAt = nil }), key, false},
 		"expired now": {jwt.SigningMethodHS256,

@@ -86,8 +86,12 @@ func recordRecovery(ctx context.Context, tx db.Tx, actor keepsake.Actor, a sqlcg
 		return 0, err
 	}
 	return int(row.CodesLeft), audit.Record(ctx, tx, actor,
-		audit.Entry{Action: audit.SecondStepRecoveryCode, Target: a.Email, Outcome: audit.Allowed,
-			Detail: map[string]any{"left": row.CodesLeft}})
+		audit.Entry{
+			Action:  audit.SecondStepRecoveryCode,
+			Target:  a.Email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"left": row.CodesLeft},
+		})
 }
 
 // pending returns the second step that an account asks for; nil for one that asks for none. What was counted before
@@ -104,17 +108,25 @@ func (s *Sessions) pending(ctx context.Context, a sqlcgen.Account, in Credential
 		if err != nil {
 			return err
 		}
-		step = &Step{Kind: StepCode, Account: a.ID, Email: a.Email, Until: s.now().Add(StepTime),
-			State: passwordMark(a.PasswordHash)}
+		step = &Step{
+			Kind:    StepCode,
+			Account: a.ID,
+			Email:   a.Email,
+			Until:   s.now().Add(StepTime),
+			State:   passwordMark(a.PasswordHash),
+		}
 		for _, counted := range tried.counted {
 			if err := tx.TakeBackSignIn(ctx, counted); err != nil {
 				return err
 			}
 		}
 		actor := actorOf(a.ID, a.Email, a.Role, a.Platform, a.Organization, "", in.Address, in.UserAgent)
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionPassword, Target: a.Email,
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SessionPassword,
+			Target:  a.Email,
 			Outcome: audit.Allowed,
-			Detail:  map[string]any{"asked": step.Kind}})
+			Detail:  map[string]any{"asked": step.Kind},
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look up the second step: %w", err)
@@ -195,8 +207,11 @@ func (s *Sessions) judge(ctx context.Context, a sqlcgen.Account, typed keepsake.
 		}}, nil
 	case factorRecovery:
 		return factor{name: kind, take: func(tx db.Tx) error {
-			return once(tx.TakeRecoveryCode(ctx, sqlcgen.TakeRecoveryCodeParams{AccountID: a.ID, CodeHash: recoveryHash(code),
-				Now: s.now()}))
+			return once(tx.TakeRecoveryCode(ctx, sqlcgen.TakeRecoveryCodeParams{
+				AccountID: a.ID,
+				CodeHash:  recoveryHash(code),
+				Now:       s.now(),
+			}))
 		}}, nil
 	}
 	return factor{name: "code"}, nil

@@ -222,8 +222,12 @@ func (s *Sessions) supabaseStep(ctx context.Context, actor keepsake.Actor, email
 				return err
 			}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionPassword, Target: email, Outcome: audit.Allowed,
-			Detail: map[string]any{"asked": step.Kind}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SessionPassword,
+			Target:  email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"asked": step.Kind},
+		})
 	})
 }
 
@@ -297,8 +301,11 @@ func (s *Sessions) takeElsewhere(ctx context.Context, authenticator string, code
 	_, digits := readCode(code)
 	return func(tx db.Tx) error {
 		sum := sha256.Sum256([]byte("keepsake code elsewhere v1\x00" + authenticator + "\x00" + digits))
-		return once(tx.TakeCodeElsewhere(ctx, sqlcgen.TakeCodeElsewhereParams{CodeHash: sum[:], Now: s.now(),
-			Before: s.now().Add(-spentTime)}))
+		return once(tx.TakeCodeElsewhere(ctx, sqlcgen.TakeCodeElsewhereParams{
+			CodeHash: sum[:],
+			Now:      s.now(),
+			Before:   s.now().Add(-spentTime),
+		}))
 	}
 }
 
@@ -347,8 +354,8 @@ func (s *Sessions) known(ctx context.Context, claims gotrue.Claims, from keepsak
 		if account, learned, err = s.supabase.knownIn(ctx, tx, claims); err != nil {
 			return err
 		}
-		by := actorOf(account.ID, account.Email, account.Role, account.Platform, account.Organization, "", from.Address,
-			from.UserAgent)
+		by := actorOf(account.ID, account.Email, account.Role, account.Platform,
+			account.Organization, "", from.Address, from.UserAgent)
 		return recordLearned(ctx, tx, by, learned)
 	})
 	return account, err
@@ -394,8 +401,12 @@ func (at *Supabase) knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims)
 		if err := closeElsewhere(ctx, tx, id); err != nil {
 			return account, nil, fmt.Errorf("close the account of before: %w", err)
 		}
-		entry := audit.Entry{Action: audit.AccountClose, Target: email, Outcome: audit.Allowed,
-			Detail: map[string]any{"reason": "replaced_elsewhere", "account": id}}
+		entry := audit.Entry{
+			Action:  audit.AccountClose,
+			Target:  email,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"reason": "replaced_elsewhere", "account": id},
+		}
 		learned = append(learned, entry)
 	}
 	account, err = tx.SaveSupabaseAccount(ctx, p)
@@ -407,8 +418,12 @@ func (at *Supabase) knownIn(ctx context.Context, tx db.Tx, claims gotrue.Claims)
 	if err != nil {
 		return account, nil, fmt.Errorf("store the account: %w", err)
 	}
-	return account, append(learned, audit.Entry{Action: audit.AccountElsewhere, Target: email, Outcome: audit.Allowed,
-		Detail: audit.Change(before, standingOfAccount(account))}), nil
+	return account, append(learned, audit.Entry{
+		Action:  audit.AccountElsewhere,
+		Target:  email,
+		Outcome: audit.Allowed,
+		Detail:  audit.Change(before, standingOfAccount(account)),
+	}), nil
 }
 
 // recordLearned is the last thing of a transaction that learned something: the last entry is by whom it is about, those
@@ -448,9 +463,12 @@ func (s *Sessions) closeAccount(ctx context.Context, address, subject string) er
 		if err := closeElsewhere(ctx, tx, account.ID); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, by, audit.Entry{Action: audit.AccountClose, Target: account.Email,
+		return audit.Record(ctx, tx, by, audit.Entry{
+			Action:  audit.AccountClose,
+			Target:  account.Email,
 			Outcome: audit.Allowed,
-			Detail:  map[string]any{"reason": endRefused}})
+			Detail:  map[string]any{"reason": endRefused},
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("close the account: %w", err)

@@ -78,8 +78,11 @@ func (s *Sessions) keepTokens(ctx context.Context, tx db.Tx, session string, t g
 	if err != nil {
 		return err
 	}
-	return tx.InsertSupabaseSession(ctx, sqlcgen.InsertSupabaseSessionParams{SessionID: session, Tokens: sealed,
-		ExpiresAt: expires})
+	return tx.InsertSupabaseSession(ctx, sqlcgen.InsertSupabaseSessionParams{
+		SessionID: session,
+		Tokens:    sealed,
+		ExpiresAt: expires,
+	})
 }
 
 // confirm asks the auth server again about a session whose access token ends. One request does it; the session's others
@@ -194,8 +197,11 @@ func (s *Sessions) exchange(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 	if err != nil {
 		return "", err
 	}
-	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed,
-		ExpiresAt: claims.Expires}); err != nil {
+	if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{
+		SessionID: row.SessionID,
+		Tokens:    sealed,
+		ExpiresAt: claims.Expires,
+	}); err != nil {
 		return "", err
 	}
 	if err := s.reread(ctx, tx, actor); err != nil {
@@ -218,8 +224,11 @@ func (s *Sessions) postpone(ctx context.Context, tx db.Tx, row sqlcgen.LockSupab
 		if err != nil {
 			return "", err
 		}
-		if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{SessionID: row.SessionID, Tokens: sealed,
-			ExpiresAt: row.ExpiresAt}); err != nil {
+		if err := tx.SaveSupabaseTokens(ctx, sqlcgen.SaveSupabaseTokensParams{
+			SessionID: row.SessionID,
+			Tokens:    sealed,
+			ExpiresAt: row.ExpiresAt,
+		}); err != nil {
 			return "", err
 		}
 	}
@@ -238,14 +247,22 @@ func (s *Sessions) endElsewhere(ctx context.Context, actor keepsake.Actor, why s
 			if err := closeElsewhere(ctx, tx, actor.ID); err != nil {
 				return err
 			}
-			closed := audit.Entry{Action: audit.AccountClose, Target: actor.Name, Outcome: audit.Allowed,
-				Detail: map[string]any{"reason": why}}
+			closed := audit.Entry{
+				Action:  audit.AccountClose,
+				Target:  actor.Name,
+				Outcome: audit.Allowed,
+				Detail:  map[string]any{"reason": why},
+			}
 			if err := audit.Record(ctx, tx, system, closed); err != nil {
 				return err
 			}
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SessionEnd, Target: actor.Name, Outcome: audit.Failed,
-			Detail: map[string]any{"reason": why}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SessionEnd,
+			Target:  actor.Name,
+			Outcome: audit.Failed,
+			Detail:  map[string]any{"reason": why},
+		})
 	})
 	if err != nil {
 		return err
@@ -278,8 +295,8 @@ func (s *Sessions) leave(ctx context.Context, sessions ...string) {
 		return err
 	})
 	if err != nil {
-		s.supabase.Logger.WarnContext(ctx, "what kept ended sessions alive could not be removed; the sweep does it", "err",
-			err)
+		s.supabase.Logger.WarnContext(ctx, "what kept ended sessions alive could not be removed; the sweep does it",
+			"err", err)
 	}
 	for _, r := range rows {
 		if t, err := s.openTokens(ctx, r.SessionID, r.Tokens); err == nil {

@@ -26,12 +26,22 @@ const (
 )
 
 var (
-	bea = gotruetest.User{Email: "bea@example.org", Password: theirPassword,
-		AppMetadata: map[string]any{"role": "super_admin", "organization_id": "org-7"}}
-	cleo = gotruetest.User{Email: "cleo@example.org", Password: theirPassword,
-		AppMetadata: map[string]any{"role": "super_admin"}, TOTP: theirSecret}
-	dora = gotruetest.User{Email: "dora@example.org", Password: theirPassword,
-		UserMetadata: map[string]any{"role": "super_admin"}}
+	bea = gotruetest.User{
+		Email:       "bea@example.org",
+		Password:    theirPassword,
+		AppMetadata: map[string]any{"role": "super_admin", "organization_id": "org-7"},
+	}
+	cleo = gotruetest.User{
+		Email:       "cleo@example.org",
+		Password:    theirPassword,
+		AppMetadata: map[string]any{"role": "super_admin"},
+		TOTP:        theirSecret,
+	}
+	dora = gotruetest.User{
+		Email:        "dora@example.org",
+		Password:     theirPassword,
+		UserMetadata: map[string]any{"role": "super_admin"},
+	}
 )
 
 // elsewhere is a console that also knows an auth server, over the database of setup with its local account
@@ -380,8 +390,8 @@ func TestSupabaseSessionEnds(t *testing.T) {
 			e.at.SetIssued(
 				-time.Hour)
 		}, "refused_elsewhere", true},
-		"another key": {func(e *elsewhere) { e.s = e.s.WithVault(vault("another repository's key")) }, "not_confirmed",
-			false},
+		"another key": {func(e *elsewhere) { e.s = e.s.WithVault(vault("another repository's key")) },
+			"not_confirmed", false},
 		"not configured": {func(e *elsewhere) { e.s = auth.NewSessions(e.d, e.clock.now) }, "not_confirmed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -691,8 +701,11 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 			}
 			w.bearer = tokens.Access.Reveal()
 			_, token, err := w.s.CreateToken(t.Context(), w.session.Actor,
-				auth.TokenInput{Name: "a script", Permissions: []keepsake.Permission{keepsake.MayRestore},
-					Lifetime: time.Hour * 24})
+				auth.TokenInput{
+					Name:        "a script",
+					Permissions: []keepsake.Permission{keepsake.MayRestore},
+					Lifetime:    time.Hour * 24,
+				})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -740,8 +753,11 @@ func TestARoleThatWasTakenAwayIsGone(t *testing.T) {
 // which could approve what the first has asked for.
 func TestOneEMailIsOnePerson(t *testing.T) {
 	t.Parallel()
-	amelia := gotruetest.User{Email: "amelia@example.org", Password: theirPassword,
-		AppMetadata: map[string]any{"role": "super_admin"}}
+	amelia := gotruetest.User{
+		Email:       "amelia@example.org",
+		Password:    theirPassword,
+		AppMetadata: map[string]any{"role": "super_admin"},
+	}
 	e := withSupabase(t, amelia)
 	client, err := gotrue.NewClient(e.at.URL, gotruetest.Key)
 	if err != nil {
@@ -824,8 +840,12 @@ func TestASessionIsNotTakenOver(t *testing.T) {
 // theirs is about to be put on record. The end of the trail is taken last, so neither waits for the other.
 func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
 	t.Parallel()
-	heir := gotruetest.User{ID: "00000000-0000-4000-8000-00000000abcd", Email: "bee@example.org", Password: theirPassword,
-		AppMetadata: bea.AppMetadata}
+	heir := gotruetest.User{
+		ID:          "00000000-0000-4000-8000-00000000abcd",
+		Email:       "bee@example.org",
+		Password:    theirPassword,
+		AppMetadata: bea.AppMetadata,
+	}
 	e := withSupabase(t, bea, heir)
 	e.in(bea)
 	account := e.in(heir).Actor.ID

@@ -70,8 +70,13 @@ func (s *Sessions) CreateToken(
 	}
 	secret := keepsake.Secret(tokenPrefix + rand.Text() + rand.Text()) // 260 bits
 	now := s.now()
-	token := Token{ID: id.String(), Name: in.Name, Permissions: in.Permissions, Created: now,
-		Expires: now.Add(in.Lifetime)}
+	token := Token{
+		ID:          id.String(),
+		Name:        in.Name,
+		Permissions: in.Permissions,
+		Created:     now,
+		Expires:     now.Add(in.Lifetime),
+	}
 	detail := map[string]any{"name": in.Name, "permissions": in.Permissions, "expires": token.Expires}
 	err = checkToken(actor, in)
 	if err == nil && !actor.Proven(now) { // it would outlive the session of whoever found an open browser
@@ -85,14 +90,24 @@ func (s *Sessions) CreateToken(
 			for i, p := range in.Permissions {
 				permissions[i] = string(p)
 			}
-			err := tx.InsertToken(ctx, sqlcgen.InsertTokenParams{ID: token.ID, TokenHash: tokenHash(secret.Reveal()),
-				AccountID: actor.ID, Name: in.Name,
-				Permissions: permissions, Now: now, ExpiresAt: token.Expires})
+			err := tx.InsertToken(ctx, sqlcgen.InsertTokenParams{
+				ID:          token.ID,
+				TokenHash:   tokenHash(secret.Reveal()),
+				AccountID:   actor.ID,
+				Name:        in.Name,
+				Permissions: permissions,
+				Now:         now,
+				ExpiresAt:   token.Expires,
+			})
 			if err != nil {
 				return err
 			}
-			return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.TokenCreate, Target: token.ID, Outcome: audit.Allowed,
-				Detail: detail})
+			return audit.Record(ctx, tx, actor, audit.Entry{
+				Action:  audit.TokenCreate,
+				Target:  token.ID,
+				Outcome: audit.Allowed,
+				Detail:  detail,
+			})
 		})
 	}
 	if db.IsConstraint(err, "api_tokens_pkey") {
@@ -162,8 +177,12 @@ func (s *Sessions) RevokeToken(ctx context.Context, actor keepsake.Actor, id str
 		if err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.TokenRevoke, Target: id, Outcome: audit.Allowed,
-			Detail: map[string]any{"name": name}})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.TokenRevoke,
+			Target:  id,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"name": name},
+		})
 	})
 	if db.IsNoSuch(err) {
 		err = keepsake.Errorf(keepsake.CodeNotFound, "You have no such token.")

@@ -20,8 +20,11 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	actor := session.Actor
-	in := auth.TokenInput{Name: " deploy script ",
-		Permissions: []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup}, Lifetime: 24 * time.Hour}
+	in := auth.TokenInput{
+		Name:        " deploy script ",
+		Permissions: []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup},
+		Lifetime:    24 * time.Hour,
+	}
 	token, secret, err := sessions.CreateToken(t.Context(), actor, in)
 	if err != nil || token.Name != "deploy script" || !strings.HasPrefix(secret.Reveal(), "ks_") ||
 		len(secret.Reveal()) < 50 {
@@ -110,8 +113,11 @@ func TestRefusedTokensAreOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := auth.TokenInput{Name: "deploy script", Permissions: []keepsake.Permission{keepsake.MayRead},
-		Lifetime: 24 * time.Hour}
+	in := auth.TokenInput{
+		Name:        "deploy script",
+		Permissions: []keepsake.Permission{keepsake.MayRead},
+		Lifetime:    24 * time.Hour,
+	}
 	token, secret, err := sessions.CreateToken(t.Context(), session.Actor, in)
 	if err != nil {
 		t.Fatal(err)

@@ -45,8 +45,14 @@ func newSecret() []byte {
 
 // enrolment is the secret as people type it, and as an authenticator reads it.
 func enrolment(email string, secret []byte) (text, link keepsake.Secret, err error) {
-	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: email, Secret: secret, Period: codePeriod,
-		Digits: codeDigits, Algorithm: otp.AlgorithmSHA1})
+	key, err := totp.Generate(totp.GenerateOpts{
+		Issuer:      issuer,
+		AccountName: email,
+		Secret:      secret,
+		Period:      codePeriod,
+		Digits:      codeDigits,
+		Algorithm:   otp.AlgorithmSHA1,
+	})
 	if err != nil {
 		return "", "", fmt.Errorf("write the secret for an authenticator: %w", err)
 	}

@@ -18,8 +18,8 @@ func TestSignInSaysInTimeThatTheTrailIsHeld(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
 	s := auth.NewSessions(dbtest.Open(t, url), nil)
-	if err := auth.CreateAccount(t.Context(), dbtest.Open(t, url), keepsake.System("test"), "amelia@example.org", password,
-		keepsake.RoleSuperAdmin); err != nil {
+	if err := auth.CreateAccount(t.Context(), dbtest.Open(t, url), keepsake.System("test"),
+		"amelia@example.org", password, keepsake.RoleSuperAdmin); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(t.Context(), url.Reveal())

@@ -24,8 +24,14 @@ type Supabase struct {
 
 // Trust is what its tokens are held against.
 func (s Supabase) Trust() gotrue.Trust {
-	return gotrue.Trust{URL: s.URL, Issuer: s.Issuer, Secret: s.JWTSecret, Algorithms: s.Algorithms,
-		RoleClaim: s.RoleClaim, OrganizationClaim: s.OrganizationClaim}
+	return gotrue.Trust{
+		URL:               s.URL,
+		Issuer:            s.Issuer,
+		Secret:            s.JWTSecret,
+		Algorithms:        s.Algorithms,
+		RoleClaim:         s.RoleClaim,
+		OrganizationClaim: s.OrganizationClaim,
+	}
 }
 
 // trustFields are the names that Trust.Check gives, as the file writes them.

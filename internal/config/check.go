@@ -175,8 +175,8 @@ func (c *Config) checkDataMap() *mistake {
 	for i, k := range c.DataMap.ForeignKeys {
 		switch {
 		case k.Table == "" || k.References == "":
-			return wrong("a reference needs the table it is in and the table it leads to: name both", "data_map", "foreign_keys",
-				i)
+			return wrong("a reference needs the table it is in and the table it leads to: name both",
+				"data_map", "foreign_keys", i)
 		case len(k.Columns) == 0 || len(k.Columns) != len(k.ReferencedColumns):
 			return wrong("columns and referenced_columns must name the same number of columns, at least one", "data_map",
 				"foreign_keys", i)
@@ -323,13 +323,13 @@ func (c *Config) checkServer() *mistake {
 	}
 	for i, network := range s.TrustedProxies {
 		if _, err := parseNetwork(network); err != nil {
-			return wrong(fmt.Sprintf("%q is no network: write 10.0.0.0/8 or an address", network), "server", "trusted_proxies",
-				i)
+			return wrong(fmt.Sprintf("%q is no network: write 10.0.0.0/8 or an address", network),
+				"server", "trusted_proxies", i)
 		}
 	}
 	if n := s.AloneWeddings; n != nil && *n < 0 {
-		return wrong("it is below 0: say how many weddings one person may bring back within a day, 0 for none", "server",
-			"alone_weddings")
+		return wrong("it is below 0: say how many weddings one person may bring back within a day, 0 for none",
+			"server", "alone_weddings")
 	}
 	if n := s.AloneShare; n != nil && (*n < 0 || *n > 100) {
 		return wrong(fmt.Sprintf("%d is no share: use 0 to 100 percent of all weddings", *n), "server", "alone_share")
@@ -352,8 +352,8 @@ func (c *Config) checkRest() *mistake {
 			return wrong("this is no backup type: use full, incremental, critical, wedding or emergency", "limits", string(t))
 		}
 		if n := c.Limits[t]; n < 1 || n > maxLimit {
-			return wrong(fmt.Sprintf("%d is out of range: use 1 to %d backups an hour, or leave it out for the default", n,
-				maxLimit), "limits", string(t))
+			return wrong(fmt.Sprintf("%d is out of range: use 1 to %d backups an hour, or leave it out for the default",
+				n, maxLimit), "limits", string(t))
 		}
 	}
 	if c.Workers < 0 || c.Workers > maxWorkers {

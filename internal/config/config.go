@@ -116,8 +116,8 @@ func Load(path string, lookup func(string) (string, bool)) (*Config, error) {
 			"%s: the configuration file does not exist: copy keepsake.example.yaml there, or name another with --config", path)
 	}
 	if err != nil {
-		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s: the configuration file cannot be read: %w", path,
-			errors.Unwrap(err))
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"%s: the configuration file cannot be read: %w", path, errors.Unwrap(err))
 	}
 	doc, err := parse(path, raw, lookup)
 	if err != nil {

@@ -23,9 +23,11 @@ func (c *Config) HasKey() bool { return c.getenv(envKey) != "" }
 // KeySource gathers what can open the repository. KEEPSAKE_KEY, when set, is used instead of the key file. A writer's
 // key may stand where the key stands.
 func (c *Config) KeySource() (repository.KeySource, error) {
-	k := repository.KeySource{Key: keepsake.Secret(strings.TrimSpace(c.getenv(envKey))),
+	k := repository.KeySource{
+		Key:        keepsake.Secret(strings.TrimSpace(c.getenv(envKey))),
 		Passphrase: keepsake.Secret(c.getenv(envPassphrase)),
-		Recovery:   keepsake.Secret(strings.TrimSpace(c.getenv(envRecovery)))}
+		Recovery:   keepsake.Secret(strings.TrimSpace(c.getenv(envRecovery))),
+	}
 	where := envKey
 	if k.Key == "" && c.Key.File != "" {
 		where = c.where("key", "file")
@@ -74,8 +76,13 @@ func (c *Config) OpenProviders(ctx context.Context) ([]engine.Provider, error) {
 		if err != nil {
 			store = storage.Unavailable(err)
 		}
-		list = append(list, engine.Provider{Name: p.Name, Medium: p.Medium, Region: p.Region, Offsite: p.Offsite,
-			Store: store})
+		list = append(list, engine.Provider{
+			Name:    p.Name,
+			Medium:  p.Medium,
+			Region:  p.Region,
+			Offsite: p.Offsite,
+			Store:   store,
+		})
 	}
 	return list, nil
 }
@@ -85,12 +92,22 @@ func (c *Config) open(ctx context.Context, p *Provider) (store storage.Provider,
 	case typeFile:
 		store, err = storage.OpenFile(c.Resolve(p.Path))
 	case typeS3:
-		store, err = storage.OpenS3(ctx, storage.S3Options{Endpoint: p.Endpoint, Region: p.Region, Bucket: p.Bucket,
-			Prefix:    p.Prefix,
-			PathStyle: p.PathStyle, AccessKeyID: p.AccessKeyID, SecretAccessKey: p.SecretAccessKey})
+		store, err = storage.OpenS3(ctx, storage.S3Options{
+			Endpoint:        p.Endpoint,
+			Region:          p.Region,
+			Bucket:          p.Bucket,
+			Prefix:          p.Prefix,
+			PathStyle:       p.PathStyle,
+			AccessKeyID:     p.AccessKeyID,
+			SecretAccessKey: p.SecretAccessKey,
+		})
 	default:
-		store, err = storage.OpenGCS(ctx, storage.GCSOptions{Endpoint: p.Endpoint, Bucket: p.Bucket, Prefix: p.Prefix,
-			CredentialsFile: c.Resolve(p.CredentialsFile)})
+		store, err = storage.OpenGCS(ctx, storage.GCSOptions{
+			Endpoint:        p.Endpoint,
+			Bucket:          p.Bucket,
+			Prefix:          p.Prefix,
+			CredentialsFile: c.Resolve(p.CredentialsFile),
+		})
 	}
 	if err != nil {
 		return nil, err
@@ -106,8 +123,8 @@ func (c *Config) Certificate() (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(c.Resolve(c.Server.TLSCertificate), c.Resolve(c.Server.TLSKey))
 	if err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
-			"%s: the certificate cannot be used: %w: name PEM files that belong together", c.where("server", "tls_certificate"),
-			err)
+			"%s: the certificate cannot be used: %w: name PEM files that belong together",
+			c.where("server", "tls_certificate"), err)
 	}
 	return &pair, nil
 }
@@ -122,7 +139,14 @@ func (c *Config) Engine(ctx context.Context) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(engine.Options{PlatformURL: c.Platform.URL, ConsoleURL: c.Console.URL, Providers: providers,
-		Key: key, DataMap: c.DataMap, ManagedSchemas: c.ManagedSchemas, PGBin: c.Resolve(c.PGBin),
-		Workers: c.Workers}), nil
+	return engine.New(engine.Options{
+		PlatformURL:    c.Platform.URL,
+		ConsoleURL:     c.Console.URL,
+		Providers:      providers,
+		Key:            key,
+		DataMap:        c.DataMap,
+		ManagedSchemas: c.ManagedSchemas,
+		PGBin:          c.Resolve(c.PGBin),
+		Workers:        c.Workers,
+	}), nil
 }

@@ -12,8 +12,8 @@ import (
 
 // ownSettings are decided by each process for itself: where it listens, how much it does at once, where its own machine
 // has what.
-var ownSettings = []string{"key.file", "server.address", "server.tls_certificate", "server.tls_key", "workers",
-	"pg_bin"}
+var ownSettings = []string{"key.file", "server.address",
+	"server.tls_certificate", "server.tls_key", "workers", "pg_bin"}
 
 // Settings returns what the configuration decides for everybody who uses a console, by its names in keepsake.yaml, for
 // the audit trail. What is empty is not there. It holds no secret: of a database only where it is and as whom, of an

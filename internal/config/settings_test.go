@@ -51,8 +51,11 @@ limits: {full: 3}
 func TestEverySettingIsThere(t *testing.T) {
 	t.Parallel()
 	var fields func(name string, v reflect.Value)
-	c := &Config{Providers: make([]Provider, 1), Targets: make([]Target, 1),
-		Alerts: Alerts{URLs: make([]keepsake.Secret, 1)}}
+	c := &Config{
+		Providers: make([]Provider, 1),
+		Targets:   make([]Target, 1),
+		Alerts:    Alerts{URLs: make([]keepsake.Secret, 1)},
+	}
 	n := 0
 	fields = func(name string, v reflect.Value) {
 		switch v.Kind() {

@@ -42,8 +42,8 @@ func whyNotApprove(ctx context.Context, tx db.Tx, actor keepsake.Actor, id strin
 	case err != nil:
 		return fmt.Errorf("read operation %s: %w", id, err)
 	case State(row.State) != StateProposed:
-		return keepsake.Errorf(keepsake.CodeConflict, "It does not wait for anybody's approval (%s). Nothing was changed.",
-			row.State)
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"It does not wait for anybody's approval (%s). Nothing was changed.", row.State)
 	case row.RequestedBy == actor.ID || row.RequestedName == actor.Name:
 		return keepsake.Errorf(keepsake.CodeForbidden,
 			"You asked for this restore yourself: another super admin has to approve it. Nothing was started.")

@@ -11,8 +11,11 @@ import (
 )
 
 // second is another super admin than admin.
-var second = keepsake.Actor{ID: "018f0000-0000-7000-8000-00000000b0b0", Name: "bea@example.org",
-	Role: keepsake.RoleSuperAdmin}
+var second = keepsake.Actor{
+	ID:   "018f0000-0000-7000-8000-00000000b0b0",
+	Name: "bea@example.org",
+	Role: keepsake.RoleSuperAdmin,
+}
 
 // namesRestores is all that asking for a restore into the live platform takes of the engine.
 type namesRestores struct{ console.Scopes }
@@ -27,8 +30,12 @@ func TestARestoreOfEverythingWaitsForASecondPerson(t *testing.T) {
 	c := w.console(e, needsApproval, func(d *console.Deps) {
 		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
-	everything := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
-		Confirmation: "fresh_one"}
+	everything := console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        "latest",
+		Database:     "fresh_one",
+		Confirmation: "fresh_one",
+	}
 	o, err := c.StartRestore(t.Context(), admin, everything)
 	if err != nil || o.State != console.StateProposed || !o.State.Active() {
 		t.Fatalf("%+v, %v", o, err)
@@ -95,8 +102,12 @@ func TestSecondApproverIsNotAskedForLessThanEverything(t *testing.T) {
 	c := w.console(e, needsApproval, func(d *console.Deps) {
 		d.Platforms[0].Targets = []console.Target{{Name: "platform server", URL: keepsake.Secret(server)}}
 	})
-	in := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
-		Confirmation: "fresh_one"}
+	in := console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        "latest",
+		Database:     "fresh_one",
+		Confirmation: "fresh_one",
+	}
 	if o, err := plain.StartRestore(t.Context(), admin, in); err != nil || o.State != console.StateQueued {
 		t.Errorf("without the setting: %s, %v", o.State, err)
 	}
@@ -134,8 +145,12 @@ func TestAProposalEndsByItself(t *testing.T) {
 	})
 	ask := func() console.Operation {
 		t.Helper()
-		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest",
-			Database: "fresh_one", Confirmation: "fresh_one"})
+		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+			Scope:        keepsake.Everything(),
+			Point:        "latest",
+			Database:     "fresh_one",
+			Confirmation: "fresh_one",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -259,8 +259,12 @@ func (c *Console) verifyAudit(ctx context.Context) (AuditVerdict, error) {
 	if !v.Intact && (before == nil || before.Intact || before.Broken != v.Broken || len(before.Breaks) != len(v.Breaks) ||
 		before.More != v.More) {
 		c.log.ErrorContext(ctx, "the audit trail is not as it was written", "row", v.Broken, "problem", v.Problem)
-		entry := audit.Entry{Action: audit.TrailBroken, Target: fmt.Sprintf("row %d", v.Broken), Outcome: audit.Failed,
-			Detail: map[string]any{"problem": v.Problem}}
+		entry := audit.Entry{
+			Action:  audit.TrailBroken,
+			Target:  fmt.Sprintf("row %d", v.Broken),
+			Outcome: audit.Failed,
+			Detail:  map[string]any{"problem": v.Problem},
+		}
 		if err := audit.RecordRefused(ctx, c.db, keepsake.System("audit"), entry); err != nil {
 			c.log.ErrorContext(ctx, "that the audit trail is broken could not be recorded", "err", err)
 		}

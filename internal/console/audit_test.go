@@ -281,8 +281,7 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	w := newWorld(t)
 	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Platforms[0].Scopes = brokenExport{} })
 	if err := c.ExportScope(t.Context(), admin, console.ScopedInput{Scope: theWedding("w1"), Point: "latest"},
-		scope.ExportAs{Format: "csv"},
-		gone{}); err == nil {
+		scope.ExportAs{Format: "csv"}, gone{}); err == nil {
 		t.Error("the whole wedding was taken out")
 	}
 	if err := c.ExportAudit(t.Context(), admin, audit.Filter{}, "csv", gone{}); err == nil {
@@ -292,8 +291,8 @@ func TestExportsThatBreakOffAreOnRecord(t *testing.T) {
 	if err != nil || len(page.Rows) != 4 {
 		t.Fatalf("%+v, %v", page.Rows, err)
 	}
-	for i, want := range []string{"audit.export failed", "audit.export allowed", "scope.export failed",
-		"scope.export allowed"} {
+	for i, want := range []string{"audit.export failed",
+		"audit.export allowed", "scope.export failed", "scope.export allowed"} {
 		if got := page.Rows[i].Action + " " + string(page.Rows[i].Outcome); got != want {
 			t.Errorf("entry %d: %s, want %s", i, got, want)
 		}

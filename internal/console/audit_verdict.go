@@ -105,8 +105,8 @@ func (c *Console) keepVerdict(ctx context.Context, v AuditVerdict) error {
 	}
 	body, err := c.vault.Seal(ctx, verdictName, plain)
 	if err != nil {
-		c.log.WarnContext(ctx, "how the audit trail was found cannot be sealed, so that no other process knows it", "err",
-			err)
+		c.log.WarnContext(ctx, "how the audit trail was found cannot be sealed, so that no other process knows it",
+			"err", err)
 		c.verdict.know(nil, v)
 		return nil
 	}

@@ -27,10 +27,20 @@ type orgWorld struct {
 }
 
 var (
-	ofFirst = keepsake.Actor{ID: "11", Name: "one@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
-		Organization: "1"}
-	ofSecond = keepsake.Actor{ID: "12", Name: "two@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
-		Organization: "2"}
+	ofFirst = keepsake.Actor{
+		ID:           "11",
+		Name:         "one@example.org",
+		Role:         keepsake.RoleSuperAdmin,
+		Platform:     "main",
+		Organization: "1",
+	}
+	ofSecond = keepsake.Actor{
+		ID:           "12",
+		Name:         "two@example.org",
+		Role:         keepsake.RoleSuperAdmin,
+		Platform:     "main",
+		Organization: "2",
+	}
 )
 
 func newOrgWorld(t *testing.T) *orgWorld {
@@ -54,10 +64,13 @@ func newOrgWorld(t *testing.T) *orgWorld {
 			from generate_series(1, 6) i;
 		insert into bookings select i, i, 1 from generate_series(1, 6) i;
 		insert into guests select i, 1 + i % 6, 'Guest ' || i || ' of ' || (1 + i % 6) from generate_series(1, 60) i`)
-	_, err = w.e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull, Note: "before Couple 4 pays",
+	_, err = w.e.Backup(t.Context(), engine.BackupInput{
+		Type:   keepsake.BackupFull,
+		Note:   "before Couple 4 pays",
 		Labels: map[string]string{"why": "Couple 5"},
 		Weddings: []keepsake.WeddingMark{{WeddingID: "1", Date: "2030-01-01", Milestone: "tasting"},
-			{WeddingID: "4", Date: "2030-01-01", Milestone: "final_payment"}}}, engine.Discard)
+			{WeddingID: "4", Date: "2030-01-01", Milestone: "final_payment"}},
+	}, engine.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,13 +121,16 @@ func TestPermissionsAreSeparate(t *testing.T) {
 			return c.ExportScope(ctx, a, rewind("1"), scope.ExportAs{Format: "json"}, &bytes.Buffer{})
 		}},
 		"restore": {keepsake.MayRestore, func(a keepsake.Actor) error {
-			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind("1"), Name: "Couple",
-				Confirmation: "no"})
+			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{
+				ScopedInput:  rewind("1"),
+				Name:         "Couple",
+				Confirmation: "no",
+			})
 			return err
 		}},
 	} {
-		for _, given := range []keepsake.Permission{keepsake.MayRead, keepsake.MayBackup, keepsake.MayRestore,
-			keepsake.MayExport} {
+		for _, given := range []keepsake.Permission{keepsake.MayRead,
+			keepsake.MayBackup, keepsake.MayRestore, keepsake.MayExport} {
 			token := admin
 			token.Permissions = []keepsake.Permission{given}
 			err := x.call(token)
@@ -149,8 +165,11 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 		},
 		// a confirmation that is wrong: who may not, must not come that far
 		"restore": func(a keepsake.Actor, id string) error {
-			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: rewind(id), Name: "Couple",
-				Confirmation: "no"})
+			_, err := c.RestoreScope(ctx, a, console.RestoreScopeInput{
+				ScopedInput:  rewind(id),
+				Name:         "Couple",
+				Confirmation: "no",
+			})
 			return err
 		},
 	}
@@ -172,8 +191,8 @@ func TestAnOrganizationsAdminReachesItsWeddingsOnly(t *testing.T) {
 		}
 	}
 	// What is wider than a wedding is refused, with words, their own organization included.
-	for _, what := range []keepsake.Scope{{}, keepsake.Everything(), theTiers(keepsake.TierCritical),
-		theOrganization("1")} {
+	for _, what := range []keepsake.Scope{{}, keepsake.Everything(),
+		theTiers(keepsake.TierCritical), theOrganization("1")} {
 		in := console.ScopedInput{Scope: what, Point: "latest", Mode: scope.Missing}
 		_, previewed := c.PreviewScope(ctx, ofFirst, in)
 		for name, err := range map[string]error{"preview": previewed,
@@ -213,8 +232,12 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 			}
 		}
 	}
-	o, err := c.RestoreScope(ctx, ofFirst, console.RestoreScopeInput{ScopedInput: rewind("1"), Fingerprint: p.Fingerprint,
-		Name: p.Name, Confirmation: p.Name})
+	o, err := c.RestoreScope(ctx, ofFirst, console.RestoreScopeInput{
+		ScopedInput:  rewind("1"),
+		Fingerprint:  p.Fingerprint,
+		Name:         p.Name,
+		Confirmation: p.Name,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,8 +273,12 @@ func TestAnOrganizationsAdminBringsAWeddingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err = c.RestoreScope(ctx, admin, console.RestoreScopeInput{ScopedInput: rewind("4"), Fingerprint: p.Fingerprint,
-		Name: p.Name, Confirmation: p.Name})
+	o, err = c.RestoreScope(ctx, admin, console.RestoreScopeInput{
+		ScopedInput:  rewind("4"),
+		Fingerprint:  p.Fingerprint,
+		Name:         p.Name,
+		Confirmation: p.Name,
+	})
 	if err == nil {
 		o, err = c.Await(ctx, admin, o.ID, time.Minute)
 	}
@@ -306,10 +333,13 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		actor   keepsake.Actor
 		wedding string
 		want    keepsake.Code
-	}{{admin, "1", ""}, {ofFirst, "1", ""}, {ofFirst, "4", keepsake.CodeForbidden}, {ofSecond, "4", ""},
-		{admin, "4", ""}} {
-		err := c.SaveMilestone(ctx, x.actor, console.SaveMilestoneInput{WeddingID: x.wedding, Name: "by " + x.actor.ID,
-			Day: day})
+	}{{admin, "1", ""}, {ofFirst, "1", ""}, {ofFirst, "4", keepsake.CodeForbidden},
+		{ofSecond, "4", ""}, {admin, "4", ""}} {
+		err := c.SaveMilestone(ctx, x.actor, console.SaveMilestoneInput{
+			WeddingID: x.wedding,
+			Name:      "by " + x.actor.ID,
+			Day:       day,
+		})
 		if (err == nil) != (x.want == "") || err != nil && keepsake.CodeOf(err) != x.want {
 			t.Errorf("%s sets a milestone of wedding %s: %v", x.actor.Name, x.wedding, err)
 		}
@@ -352,8 +382,12 @@ func TestAnOrganizationsAdminSeesItsFactsOnly(t *testing.T) {
 		"organizations": func() error { _, err := c.ListOrganizations(ctx, ofFirst, "", ""); return err }(),
 		"mark":          c.SavePoint(ctx, ofFirst, console.SavePointInput{ID: points.Points[0].ID}),
 		"new database": func() error {
-			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{Point: "latest", Scope: theWedding("1"),
-				Database: "x", Confirmation: "x"})
+			_, err := c.StartRestore(ctx, ofFirst, console.StartRestoreInput{
+				Point:        "latest",
+				Scope:        theWedding("1"),
+				Database:     "x",
+				Confirmation: "x",
+			})
 			return err
 		}(),
 	} {
@@ -372,8 +406,11 @@ func TestWithoutThePlatformTheRecoveryPointJudges(t *testing.T) {
 	c := w.console(e)
 	for wedding, want := range map[string]keepsake.Code{"w1": "", "lost": "", "w2": keepsake.CodeForbidden,
 		"nobody": keepsake.CodeForbidden} {
-		err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{WeddingID: wedding, Name: "tasting",
-			Day: time.Now()})
+		err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{
+			WeddingID: wedding,
+			Name:      "tasting",
+			Day:       time.Now(),
+		})
 		if (err == nil) != (want == "") || err != nil && keepsake.CodeOf(err) != want {
 			t.Errorf("wedding %s: %v, want %q", wedding, err, want)
 		}

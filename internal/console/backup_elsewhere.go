@@ -72,9 +72,16 @@ func insertEndedBackup(ctx context.Context, tx db.Tx, b EndedBackup) (operation 
 	if b.Ended.Before(b.Started) { // a clock that was set back
 		b.Ended = b.Started
 	}
-	row := sqlcgen.InsertEndedBackupParams{ID: id, Platform: b.Platform, BackupType: string(b.Type),
-		Note: progress.Clean(b.Note), RequestedBy: elsewhere,
-		RequestedName: progress.Clean(b.By), StartedAt: b.Started, FinishedAt: b.Ended}
+	row := sqlcgen.InsertEndedBackupParams{
+		ID:            id,
+		Platform:      b.Platform,
+		BackupType:    string(b.Type),
+		Note:          progress.Clean(b.Note),
+		RequestedBy:   elsewhere,
+		RequestedName: progress.Clean(b.By),
+		StartedAt:     b.Started,
+		FinishedAt:    b.Ended,
+	}
 	if row.Labels, err = json.Marshal(b.Labels); err != nil {
 		return "", fmt.Errorf("encode the labels of a backup: %w", err)
 	}
@@ -173,8 +180,11 @@ func listElsewhere(ctx context.Context, tx db.Tx, platform string) (more bool, e
 		return false, err
 	}
 	if len(found) > 0 {
-		err = audit.Record(ctx, tx, keepsake.System("sync"), audit.Entry{Action: audit.BackupFound, Outcome: audit.Allowed,
-			Detail: map[string]any{"points": found}})
+		err = audit.Record(ctx, tx, keepsake.System("sync"), audit.Entry{
+			Action:  audit.BackupFound,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"points": found},
+		})
 	}
 	return len(made) == elsewhereBatch, err
 }
@@ -196,17 +206,33 @@ func makersOf(ctx context.Context, tx db.Tx, platform string, points []sqlcgen.R
 
 // savePointsBackup puts the backup that made a point into the list of operations, as far as the point tells of it.
 func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (operation string, err error) {
-	r := engine.BackupResult{Point: p.ID, Type: p.BackupType, Time: p.TakenAt, Tables: int(p.Tables), Rows: p.Rows,
+	r := engine.BackupResult{
+		Point:         p.ID,
+		Type:          p.BackupType,
+		Time:          p.TakenAt,
+		Tables:        int(p.Tables),
+		Rows:          p.Rows,
 		BytesRead:     p.BytesRead,
-		BytesUploaded: p.BytesNew, BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks,
-		Seconds:   p.Seconds,
-		Protected: p.Protected, Lacks: p.Lacks, NotCarried: []keepsake.NotCarried{}}
+		BytesUploaded: p.BytesNew,
+		BytesStored:   p.BytesStored,
+		ChunksNew:     p.ChunksNew,
+		ChunksTotal:   p.Chunks,
+		Seconds:       p.Seconds,
+		Protected:     p.Protected,
+		Lacks:         p.Lacks,
+		NotCarried:    []keepsake.NotCarried{},
+	}
 	if err := json.Unmarshal(p.Copies, &r.Copies); err != nil {
 		return "", fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 	}
-	b := EndedBackup{Platform: p.Platform, By: elsewhere, Started: p.TakenAt,
-		Ended: p.TakenAt.Add(time.Duration(p.Seconds * float64(time.Second))),
-		Note:  p.Note, Result: &r}
+	b := EndedBackup{
+		Platform: p.Platform,
+		By:       elsewhere,
+		Started:  p.TakenAt,
+		Ended:    p.TakenAt.Add(time.Duration(p.Seconds * float64(time.Second))),
+		Note:     p.Note,
+		Result:   &r,
+	}
 	if err := decode(p.Labels, &b.Labels); err != nil {
 		return "", fmt.Errorf("decode the labels of recovery point %s: %w", p.ID, err)
 	}

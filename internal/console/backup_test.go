@@ -22,8 +22,11 @@ func TestBackupBecomesPoint(t *testing.T) {
 	c := w.console(newFakeEngine())
 	w.run(c, true)
 	o, err := c.StartBackup(t.Context(), admin,
-		console.StartBackupInput{Type: keepsake.BackupFull, Note: "before the <change>",
-			Labels: map[string]string{"app": "1.2"}})
+		console.StartBackupInput{
+			Type:   keepsake.BackupFull,
+			Note:   "before the <change>",
+			Labels: map[string]string{"app": "1.2"},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +135,8 @@ func TestFailureIsKeptInWords(t *testing.T) {
 		}, keepsake.CodeUnavailable, "is � away"},
 		{"plain error", func() (engine.BackupResult, error) { return engine.BackupResult{}, errors.New("broken pipe") },
 			keepsake.CodeInternal, "broken pipe"},
-		{"panic", func() (engine.BackupResult, error) { panic("out of cheese") }, keepsake.CodeInternal,
-			"fault inside Keepsake"},
+		{"panic", func() (engine.BackupResult, error) { panic("out of cheese") },
+			keepsake.CodeInternal, "fault inside Keepsake"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -174,12 +177,12 @@ func TestRefusedBackupStartsAreOnRecord(t *testing.T) {
 		{"bound to an organization", bound, console.StartBackupInput{Type: keepsake.BackupFull}, keepsake.CodeForbidden},
 		{"no type", admin, console.StartBackupInput{}, keepsake.CodeInvalid},
 		{"one wedding", admin, console.StartBackupInput{Type: keepsake.BackupWedding}, keepsake.CodeInvalid},
-		{"endless note", admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: strings.Repeat("x", 501)},
-			keepsake.CodeInvalid},
-		{"note that is no text", admin, console.StartBackupInput{Type: keepsake.BackupFull, Note: "a\x00b"},
-			keepsake.CodeInvalid},
-		{"nameless label", admin, console.StartBackupInput{Type: keepsake.BackupFull, Labels: map[string]string{"": "x"}},
-			keepsake.CodeInvalid},
+		{"endless note", admin,
+			console.StartBackupInput{Type: keepsake.BackupFull, Note: strings.Repeat("x", 501)}, keepsake.CodeInvalid},
+		{"note that is no text", admin,
+			console.StartBackupInput{Type: keepsake.BackupFull, Note: "a\x00b"}, keepsake.CodeInvalid},
+		{"nameless label", admin,
+			console.StartBackupInput{Type: keepsake.BackupFull, Labels: map[string]string{"": "x"}}, keepsake.CodeInvalid},
 	} {
 		if _, err := c.StartBackup(t.Context(), x.actor, x.in); keepsake.CodeOf(err) != x.code {
 			t.Errorf("%s: %v, want %s", x.name, err, x.code)

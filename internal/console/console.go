@@ -107,9 +107,17 @@ func New(d Deps) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{db: d.DB, platforms: platforms, log: d.Logger, now: d.Now,
-		maxAge: orDefault(d.BackupMaxAge, 24*time.Hour), limits: limitsOf(d.Limits), approve: d.SecondApprover,
-		notes: d.Notes, vault: d.Vault}
+	c := &Console{
+		db:        d.DB,
+		platforms: platforms,
+		log:       d.Logger,
+		now:       d.Now,
+		maxAge:    orDefault(d.BackupMaxAge, 24*time.Hour),
+		limits:    limitsOf(d.Limits),
+		approve:   d.SecondApprover,
+		notes:     d.Notes,
+		vault:     d.Vault,
+	}
 	c.typed = d.Typed
 	for _, p := range platforms {
 		for _, t := range p.Targets {
@@ -163,8 +171,12 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 			if target, err = fn(tx); err != nil {
 				return err
 			}
-			return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed,
-				Detail: detail})
+			return audit.Record(ctx, tx, actor, audit.Entry{
+				Action:  action,
+				Target:  target,
+				Outcome: audit.Allowed,
+				Detail:  detail,
+			})
 		})
 	}
 	if err == nil {
@@ -191,8 +203,12 @@ const recordTime = 5 * time.Second
 func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, action audit.Action, target string,
 	detail map[string]any,
 	err error) error {
-	entry := audit.Entry{Action: action, Target: target, Outcome: audit.Refused,
-		Detail: map[string]any{"code": keepsake.CodeOf(err)}}
+	entry := audit.Entry{
+		Action:  action,
+		Target:  target,
+		Outcome: audit.Refused,
+		Detail:  map[string]any{"code": keepsake.CodeOf(err)},
+	}
 	switch keepsake.CodeOf(err) {
 	case keepsake.CodeUnavailable, keepsake.CodeInternal:
 		entry.Outcome = audit.Failed
@@ -201,8 +217,8 @@ func (c *Console) recordRefused(ctx context.Context, actor keepsake.Actor, actio
 		entry.Detail[k] = v
 	}
 	if failed := audit.RecordRefused(ctx, c.db, actor, entry); failed != nil {
-		c.log.ErrorContext(ctx, "a refused attempt could not be recorded", "action", action, "actor", actor.Name, "err",
-			failed)
+		c.log.ErrorContext(ctx, "a refused attempt could not be recorded",
+			"action", action, "actor", actor.Name, "err", failed)
 	}
 	return err
 }

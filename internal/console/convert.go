@@ -13,15 +13,35 @@ import (
 
 func operationOf(r sqlcgen.BackupOperation) (Operation, error) {
 	o := Operation{
-		ID: r.ID, Platform: r.Platform, Kind: Kind(r.Kind), State: State(r.State), EventID: r.LastEventID,
-		Type: keepsake.BackupType(deref(r.BackupType)), Note: r.Note, Point: r.PointID, Deep: r.Deep, Target: r.Target,
-		Database:    r.TargetDatabase,
-		RequestedBy: r.RequestedName, RequestedByID: r.RequestedBy, ApprovedBy: r.ApprovedName,
-		ApprovedAt: deref(r.ApprovedAt), Organization: deref(r.Organization), CreatedAt: r.CreatedAt,
-		StartedAt: deref(r.StartedAt), FinishedAt: deref(r.FinishedAt), Attempt: int(r.Attempt),
-		CancelRequested: r.CancelRequestedAt != nil, Rows: r.RowsDone, Bytes: r.BytesDone, Seconds: r.Seconds,
-		Protected: deref(r.Protected), Lacks: r.Lacks, OK: deref(r.Ok),
-		ErrorCode: keepsake.Code(deref(r.ErrorCode)), ErrorMessage: deref(r.ErrorMessage),
+		ID:              r.ID,
+		Platform:        r.Platform,
+		Kind:            Kind(r.Kind),
+		State:           State(r.State),
+		EventID:         r.LastEventID,
+		Type:            keepsake.BackupType(deref(r.BackupType)),
+		Note:            r.Note,
+		Point:           r.PointID,
+		Deep:            r.Deep,
+		Target:          r.Target,
+		Database:        r.TargetDatabase,
+		RequestedBy:     r.RequestedName,
+		RequestedByID:   r.RequestedBy,
+		ApprovedBy:      r.ApprovedName,
+		ApprovedAt:      deref(r.ApprovedAt),
+		Organization:    deref(r.Organization),
+		CreatedAt:       r.CreatedAt,
+		StartedAt:       deref(r.StartedAt),
+		FinishedAt:      deref(r.FinishedAt),
+		Attempt:         int(r.Attempt),
+		CancelRequested: r.CancelRequestedAt != nil,
+		Rows:            r.RowsDone,
+		Bytes:           r.BytesDone,
+		Seconds:         r.Seconds,
+		Protected:       deref(r.Protected),
+		Lacks:           r.Lacks,
+		OK:              deref(r.Ok),
+		ErrorCode:       keepsake.Code(deref(r.ErrorCode)),
+		ErrorMessage:    deref(r.ErrorMessage),
 	}
 	if err := decode(r.Labels, &o.Labels); err != nil {
 		return o, fmt.Errorf("decode the labels of operation %s: %w", r.ID, err)
@@ -68,11 +88,23 @@ func decode(column []byte, v any) error {
 
 func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 	p := Point{Platform: r.Platform, Operation: deref(r.OperationID), Point: engine.Point{
-		ID: r.ID, Time: r.TakenAt, Type: r.BackupType, Note: r.Note, Database: r.SourceDatabase, Server: r.SourceServer,
-		Tables: int(r.Tables),
-		Rows:   r.Rows, BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.Chunks,
-		ChunksNew: r.ChunksNew,
-		Seconds:   r.Seconds, Protected: r.Protected, Lacks: r.Lacks, Locked: r.Locked,
+		ID:          r.ID,
+		Time:        r.TakenAt,
+		Type:        r.BackupType,
+		Note:        r.Note,
+		Database:    r.SourceDatabase,
+		Server:      r.SourceServer,
+		Tables:      int(r.Tables),
+		Rows:        r.Rows,
+		BytesRead:   r.BytesRead,
+		BytesStored: r.BytesStored,
+		BytesNew:    r.BytesNew,
+		Chunks:      r.Chunks,
+		ChunksNew:   r.ChunksNew,
+		Seconds:     r.Seconds,
+		Protected:   r.Protected,
+		Lacks:       r.Lacks,
+		Locked:      r.Locked,
 	}}
 	if err := decode(r.Labels, &p.Labels); err != nil {
 		return p, fmt.Errorf("decode the labels of recovery point %s: %w", r.ID, err)
@@ -105,12 +137,24 @@ type weddingMetadata struct {
 // pointRow is what the repository says of a point, as the cache keeps it.
 func pointRow(platform string, p engine.Point, operation string) (sqlcgen.UpsertPointParams, error) {
 	row := sqlcgen.UpsertPointParams{
-		ID: p.ID, Platform: platform, TakenAt: p.Time, BackupType: p.Type, Note: p.Note,
-		SourceDatabase: p.Database, SourceServer: p.Server,
-		Tables: int32(p.Tables),
-		Rows:   p.Rows, BytesRead: p.BytesRead, BytesStored: p.BytesStored, BytesNew: p.BytesNew, Chunks: p.Chunks,
-		ChunksNew: p.ChunksNew,
-		Seconds:   p.Seconds, Protected: p.Protected, Lacks: p.Lacks, Locked: p.Locked,
+		ID:             p.ID,
+		Platform:       platform,
+		TakenAt:        p.Time,
+		BackupType:     p.Type,
+		Note:           p.Note,
+		SourceDatabase: p.Database,
+		SourceServer:   p.Server,
+		Tables:         int32(p.Tables),
+		Rows:           p.Rows,
+		BytesRead:      p.BytesRead,
+		BytesStored:    p.BytesStored,
+		BytesNew:       p.BytesNew,
+		Chunks:         p.Chunks,
+		ChunksNew:      p.ChunksNew,
+		Seconds:        p.Seconds,
+		Protected:      p.Protected,
+		Lacks:          p.Lacks,
+		Locked:         p.Locked,
 	}
 	if operation != "" {
 		row.OperationID = &operation
@@ -150,8 +194,16 @@ func pointRow(platform string, p engine.Point, operation string) (sqlcgen.Upsert
 }
 
 func testOf(r sqlcgen.BackupTest) PointTest {
-	return PointTest{ID: r.ID, Point: r.PointID, Kind: r.Kind, Operation: deref(r.OperationID), At: r.TestedAt, OK: r.Ok,
-		Findings: int(r.Findings), Seconds: r.Seconds}
+	return PointTest{
+		ID:        r.ID,
+		Point:     r.PointID,
+		Kind:      r.Kind,
+		Operation: deref(r.OperationID),
+		At:        r.TestedAt,
+		OK:        r.Ok,
+		Findings:  int(r.Findings),
+		Seconds:   r.Seconds,
+	}
 }
 
 func providerOf(p engine.Provider, rows []sqlcgen.ProviderState) ProviderState {

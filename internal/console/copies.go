@@ -19,8 +19,15 @@ func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, poin
 	if err != nil {
 		return fmt.Errorf("make a test id: %w", err)
 	}
-	return tx.InsertTest(ctx, sqlcgen.InsertTestParams{ID: id.String(), PointID: point, OperationID: &row.ID, Kind: kind,
-		Ok: findings == 0, Findings: int32(findings), Seconds: seconds})
+	return tx.InsertTest(ctx, sqlcgen.InsertTestParams{
+		ID:          id.String(),
+		PointID:     point,
+		OperationID: &row.ID,
+		Kind:        kind,
+		Ok:          findings == 0,
+		Findings:    int32(findings),
+		Seconds:     seconds,
+	})
 }
 
 // lockCopies reads what is known of the copies of a platform's points; nobody else changes it until the transaction
@@ -45,8 +52,12 @@ func setCopies(ctx context.Context, tx db.Tx, point string, copies []keepsake.Co
 	if err != nil {
 		return fmt.Errorf("encode the copies of recovery point %s: %w", point, err)
 	}
-	err = tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{ID: point, Copies: progress.CleanJSON(encoded),
-		Protected: verdict.Protected(), Lacks: verdict.Lacks()})
+	err = tx.SetPointCopies(ctx, sqlcgen.SetPointCopiesParams{
+		ID:        point,
+		Copies:    progress.CleanJSON(encoded),
+		Protected: verdict.Protected(),
+		Lacks:     verdict.Lacks(),
+	})
 	if err != nil {
 		return fmt.Errorf("store the copies of recovery point %s: %w", point, err)
 	}

@@ -87,8 +87,10 @@ func coverageOf(r sqlcgen.BackupOperation) (*BackupCoverage, error) {
 // daysIn returns the days of a multirange, which PostgreSQL keeps without their ends.
 func daysIn(dates pgtype.Multirange[pgtype.Range[pgtype.Date]]) (days []keepsake.DayRange) {
 	for _, r := range dates {
-		days = append(days, keepsake.DayRange{From: r.Lower.Time.Format(time.DateOnly),
-			To: r.Upper.Time.AddDate(0, 0, -1).Format(time.DateOnly)})
+		days = append(days, keepsake.DayRange{
+			From: r.Lower.Time.Format(time.DateOnly),
+			To:   r.Upper.Time.AddDate(0, 0, -1).Format(time.DateOnly),
+		})
 	}
 	return days
 }

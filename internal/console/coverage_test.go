@@ -22,17 +22,32 @@ func TestBackupsAreFoundByWhatTheyCover(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	start := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	critical := keepsake.TierCoverage{Tier: keepsake.TierCritical, Rows: 9,
-		Tables: []keepsake.TableCoverage{{Table: "public.weddings", Rows: 9}}}
-	standard := keepsake.TierCoverage{Tier: keepsake.TierStandard, Rows: 1,
-		Tables: []keepsake.TableCoverage{{Table: "public.guests", Rows: 1}}}
+	critical := keepsake.TierCoverage{
+		Tier:   keepsake.TierCritical,
+		Rows:   9,
+		Tables: []keepsake.TableCoverage{{Table: "public.weddings", Rows: 9}},
+	}
+	standard := keepsake.TierCoverage{
+		Tier:   keepsake.TierStandard,
+		Rows:   1,
+		Tables: []keepsake.TableCoverage{{Table: "public.guests", Rows: 1}},
+	}
 	days := []keepsake.DayRange{{From: "2026-12-04", To: "2026-12-06"}, {From: "2027-05-01", To: "2027-05-01"}}
 	for i, covers := range []*keepsake.Coverage{
-		{Tiers: []keepsake.TierCoverage{critical, standard},
-			WeddingCoverage: keepsake.WeddingCoverage{Weddings: 9, Days: days,
-				Vendors: &keepsake.VendorCoverage{Vendors: 5, Reachable: 4}}},
-		{Tiers: []keepsake.TierCoverage{critical}, WeddingCoverage: keepsake.WeddingCoverage{Weddings: 8, Undated: 7,
-			Days: days[1:], Vendors: &keepsake.VendorCoverage{Vendors: 5}}},
+		{
+			Tiers: []keepsake.TierCoverage{critical, standard},
+			WeddingCoverage: keepsake.WeddingCoverage{
+				Weddings: 9,
+				Days:     days,
+				Vendors:  &keepsake.VendorCoverage{Vendors: 5, Reachable: 4},
+			},
+		},
+		{Tiers: []keepsake.TierCoverage{critical}, WeddingCoverage: keepsake.WeddingCoverage{
+			Weddings: 8,
+			Undated:  7,
+			Days:     days[1:],
+			Vendors:  &keepsake.VendorCoverage{Vendors: 5},
+		}},
 		{Tiers: []keepsake.TierCoverage{standard}},
 		nil,
 	} {
@@ -90,9 +105,12 @@ func TestBackupsAreFoundByWhatTheyCover(t *testing.T) {
 		t.Fatalf("%+v, %v", page, err)
 	}
 	o, err := c.GetOperation(t.Context(), admin, page.Operations[0].ID)
-	want := &console.BackupCoverage{Tiers: []keepsake.TierCoverage{critical},
-		Vendors: &keepsake.VendorCoverage{Vendors: 5}, Days: days[1:],
-		Milestones: []keepsake.WeddingMark{{WeddingID: "7", Date: "2027-05-01", Milestone: "final_payment"}}}
+	want := &console.BackupCoverage{
+		Tiers:      []keepsake.TierCoverage{critical},
+		Vendors:    &keepsake.VendorCoverage{Vendors: 5},
+		Days:       days[1:],
+		Milestones: []keepsake.WeddingMark{{WeddingID: "7", Date: "2027-05-01", Milestone: "final_payment"}},
+	}
 	if err != nil || !reflect.DeepEqual(o.Covers, want) {
 		t.Errorf("%+v, %v, want %+v", o.Covers, err, want)
 	}

@@ -36,25 +36,65 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 		})
 	}
 	list := []operation.Duty{
-		{Name: "take_over_operations", Does: "take operations from workers that stopped answering",
-			Every: c.runner.Lease.Reconcile, Who: operation.EachProcess, Run: c.reconcile},
+		{
+			Name:  "take_over_operations",
+			Does:  "take operations from workers that stopped answering",
+			Every: c.runner.Lease.Reconcile,
+			Who:   operation.EachProcess,
+			Run:   c.reconcile,
+		},
 		{Name: "check_providers", Does: "check the providers", Every: checkEvery, Who: operation.EachProcess, Run: check},
-		{Name: "read_points", Does: "read the repository's list of recovery points", Every: syncEvery,
-			Who: operation.EachProcess, Run: c.SyncPoints},
-		{Name: "notice_points", Does: "look for recovery points that others made", Every: noticeEvery,
-			Who: operation.EachProcess, Run: c.noticePoints},
-		{Name: "watch_milestones", Does: "back up for weddings that reach a milestone", Every: milestonesEvery,
-			Who: operation.OneHolder, Run: c.WatchMilestones},
-		{Name: "expire_approvals", Does: "end restores that nobody approved in time", Every: expireEvery,
-			Who: operation.OneHolder, Run: c.runner.ExpireProposals},
-		{Name: "forget_limits", Does: "forget who started what an hour ago", Every: sweepEvery, Who: operation.OneHolder,
-			Run: c.runner.ForgetLimits},
-		{Name: "make_months", Does: "make room in the console database for the months ahead", Every: monthsEvery,
-			Who: operation.OneHolder, Run: c.keepMonths},
+		{
+			Name:  "read_points",
+			Does:  "read the repository's list of recovery points",
+			Every: syncEvery,
+			Who:   operation.EachProcess,
+			Run:   c.SyncPoints,
+		},
+		{
+			Name:  "notice_points",
+			Does:  "look for recovery points that others made",
+			Every: noticeEvery,
+			Who:   operation.EachProcess,
+			Run:   c.noticePoints,
+		},
+		{
+			Name:  "watch_milestones",
+			Does:  "back up for weddings that reach a milestone",
+			Every: milestonesEvery,
+			Who:   operation.OneHolder,
+			Run:   c.WatchMilestones,
+		},
+		{
+			Name:  "expire_approvals",
+			Does:  "end restores that nobody approved in time",
+			Every: expireEvery,
+			Who:   operation.OneHolder,
+			Run:   c.runner.ExpireProposals,
+		},
+		{
+			Name:  "forget_limits",
+			Does:  "forget who started what an hour ago",
+			Every: sweepEvery,
+			Who:   operation.OneHolder,
+			Run:   c.runner.ForgetLimits,
+		},
+		{
+			Name:  "make_months",
+			Does:  "make room in the console database for the months ahead",
+			Every: monthsEvery,
+			Who:   operation.OneHolder,
+			Run:   c.keepMonths,
+		},
 	}
 	if c.notes != nil {
-		list = append(list, operation.Duty{Name: "seal_audit", Does: "seal the audit trail into the repository",
-			Every: sealEvery, Who: operation.OneHolder, Run: c.SealAudit})
+		list = append(list, operation.Duty{
+			Name:  "seal_audit",
+			Does:  "seal the audit trail into the repository",
+			Every: sealEvery,
+			Who:   operation.OneHolder,
+			Run:   c.SealAudit,
+		})
 	}
 	return append(list, more...)
 }
@@ -94,9 +134,17 @@ func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyS
 	list := make([]DutyState, len(c.duties))
 	for i, d := range c.duties {
 		r := known[d.Name]
-		list[i] = DutyState{Name: d.Name, Does: d.Does, Every: d.Every, Who: d.Who, Running: r.Holder != "",
-			Began: deref(r.LastStarted), Ended: deref(r.LastEnded),
-			Failed: r.Outcome == "failed", Message: r.Message}
+		list[i] = DutyState{
+			Name:    d.Name,
+			Does:    d.Does,
+			Every:   d.Every,
+			Who:     d.Who,
+			Running: r.Holder != "",
+			Began:   deref(r.LastStarted),
+			Ended:   deref(r.LastEnded),
+			Failed:  r.Outcome == "failed",
+			Message: r.Message,
+		}
 		if d.Who == operation.OneHolder {
 			list[i].Next = r.NextAt
 		}

@@ -20,14 +20,19 @@ func TestDutiesAreListed(t *testing.T) {
 	w := newWorld(t)
 	did, failed := make(chan struct{}, 1), make(chan struct{}, 1)
 	duty := func(name string, ran chan struct{}, err error) operation.Duty {
-		return operation.Duty{Name: name, Does: "do it", Every: time.Hour, Who: operation.OneHolder,
+		return operation.Duty{
+			Name:  name,
+			Does:  "do it",
+			Every: time.Hour,
+			Who:   operation.OneHolder,
 			Run: func(context.Context) error {
 				select {
 				case ran <- struct{}{}:
 				default:
 				}
 				return err
-			}}
+			},
+		}
 	}
 	c := w.console(newFakeEngine(), func(d *console.Deps) {
 		d.Duties = []operation.Duty{duty("works", did, nil), duty("fails", failed, errors.New("the store is away"))}
@@ -81,18 +86,28 @@ func TestTwoWorkersShareADuty(t *testing.T) {
 	var runs []string
 	worker := func(name string, ran chan struct{}) *console.Console {
 		return w.console(newFakeEngine(), func(d *console.Deps) {
-			d.Duties = []operation.Duty{{Name: "hourly", Does: "do it hourly", Every: time.Hour, Who: operation.OneHolder,
+			d.Duties = []operation.Duty{{
+				Name:  "hourly",
+				Does:  "do it hourly",
+				Every: time.Hour,
+				Who:   operation.OneHolder,
 				Run: func(context.Context) error {
 					runs = append(runs, name)
 					close(ran)
 					return nil
-				}}, {Name: "each " + name, Does: "do it", Every: time.Hour, Who: operation.EachProcess,
+				},
+			}, {
+				Name:  "each " + name,
+				Does:  "do it",
+				Every: time.Hour,
+				Who:   operation.EachProcess,
 				Run: func(context.Context) error {
 					if name == "second" {
 						close(ran)
 					}
 					return nil
-				}}}
+				},
+			}}
 		})
 	}
 	first, second := make(chan struct{}), make(chan struct{})

@@ -17,9 +17,18 @@ func newOperation(actor keepsake.Actor, p *platform, kind Kind) sqlcgen.InsertOp
 	if err != nil {
 		panic(err) // the system's random source is documented never to fail
 	}
-	return sqlcgen.InsertOperationParams{ID: id.String(), Kind: string(kind), Platform: p.Name, Labels: []byte("{}"),
-		Weddings: []byte("[]"), Slots: aboutKind(kind).SlotNames(),
-		State: string(StateQueued), Organization: orNil(actor.Organization), RequestedBy: actor.ID, RequestedName: actor.Name}
+	return sqlcgen.InsertOperationParams{
+		ID:            id.String(),
+		Kind:          string(kind),
+		Platform:      p.Name,
+		Labels:        []byte("{}"),
+		Weddings:      []byte("[]"),
+		Slots:         aboutKind(kind).SlotNames(),
+		State:         string(StateQueued),
+		Organization:  orNil(actor.Organization),
+		RequestedBy:   actor.ID,
+		RequestedName: actor.Name,
+	}
 }
 
 // enqueue writes operation, job and audit row in one transaction. That the actor may has been judged before.

@@ -24,8 +24,13 @@ import (
 
 var (
 	admin = keepsake.Actor{ID: "1", Name: "amelia@example.org", Role: keepsake.RoleSuperAdmin, Address: "192.0.2.1"}
-	bound = keepsake.Actor{ID: "2", Name: "bea@example.org", Role: keepsake.RoleSuperAdmin, Platform: "main",
-		Organization: "org-1"}
+	bound = keepsake.Actor{
+		ID:           "2",
+		Name:         "bea@example.org",
+		Role:         keepsake.RoleSuperAdmin,
+		Platform:     "main",
+		Organization: "org-1",
+	}
 )
 
 // fakeEngine stands in for the engine where a test is about time and failure: what it does is written by the test.
@@ -66,9 +71,22 @@ func copies(confirmed ...string) []keepsake.Copy {
 }
 
 func fakePoint(id string, at time.Time, confirmed ...string) engine.Point {
-	p := engine.Point{ID: id, Time: at, Type: "full", Database: "wedsync", Server: "15.4", Tables: 3, Rows: 100,
-		BytesRead: 1000, BytesStored: 500,
-		BytesNew: 500, Chunks: 5, ChunksNew: 5, Seconds: 2, Copies: copies(confirmed...)}
+	p := engine.Point{
+		ID:          id,
+		Time:        at,
+		Type:        "full",
+		Database:    "wedsync",
+		Server:      "15.4",
+		Tables:      3,
+		Rows:        100,
+		BytesRead:   1000,
+		BytesStored: 500,
+		BytesNew:    500,
+		Chunks:      5,
+		ChunksNew:   5,
+		Seconds:     2,
+		Copies:      copies(confirmed...),
+	}
 	v := keepsake.JudgeProtection(p.Copies)
 	p.Protected, p.Lacks = v.Protected(), v.Lacks()
 	return p
@@ -89,34 +107,64 @@ func (f *fakeEngine) succeed(
 ) (engine.BackupResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := fakePoint(fmt.Sprintf("%s-%02d", time.Now().UTC().Format("20060102T150405.000Z"), len(f.points)), time.Now(),
-		confirmed...)
+	p := fakePoint(fmt.Sprintf("%s-%02d", time.Now().UTC().Format("20060102T150405.000Z"), len(f.points)),
+		time.Now(), confirmed...)
 	p.Type, p.Note, p.Labels = string(in.Type), in.Note, in.Labels
 	f.points = append(f.points, p)
 	r.Log(engine.LogLine{Time: time.Now(), Level: "info", Message: "read everything"})
-	r.Progress(engine.Progress{Stage: engine.StageDone, StartedAt: time.Now(), UpdatedAt: time.Now(), Point: p.ID,
-		RowsDone: 100, BytesDone: 2000, BytesTotal: 2000})
-	return engine.BackupResult{Point: p.ID, Type: p.Type, Time: p.Time, Tables: p.Tables, Rows: p.Rows,
-		BytesRead: p.BytesRead, BytesNew: p.BytesNew, BytesUploaded: 3 * p.BytesNew,
-		BytesStored: p.BytesStored, ChunksNew: p.ChunksNew, ChunksTotal: p.Chunks, Seconds: p.Seconds, Copies: p.Copies,
-		Protected: p.Protected, Lacks: p.Lacks,
-		NotCarried: []keepsake.NotCarried{}}, nil
+	r.Progress(engine.Progress{
+		Stage:      engine.StageDone,
+		StartedAt:  time.Now(),
+		UpdatedAt:  time.Now(),
+		Point:      p.ID,
+		RowsDone:   100,
+		BytesDone:  2000,
+		BytesTotal: 2000,
+	})
+	return engine.BackupResult{
+		Point:         p.ID,
+		Type:          p.Type,
+		Time:          p.Time,
+		Tables:        p.Tables,
+		Rows:          p.Rows,
+		BytesRead:     p.BytesRead,
+		BytesNew:      p.BytesNew,
+		BytesUploaded: 3 * p.BytesNew,
+		BytesStored:   p.BytesStored,
+		ChunksNew:     p.ChunksNew,
+		ChunksTotal:   p.Chunks,
+		Seconds:       p.Seconds,
+		Copies:        p.Copies,
+		Protected:     p.Protected,
+		Lacks:         p.Lacks,
+		NotCarried:    []keepsake.NotCarried{},
+	}, nil
 }
 
 func (f *fakeEngine) Verify(_ context.Context, in engine.VerifyInput, _ engine.Reporter) (engine.VerifyResult, error) {
 	if f.verify != nil {
 		return f.verify(in)
 	}
-	return engine.VerifyResult{OK: true, Seconds: 1, Findings: []engine.VerifyFinding{},
-		Copies: map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")}}, nil
+	return engine.VerifyResult{
+		OK:       true,
+		Seconds:  1,
+		Findings: []engine.VerifyFinding{},
+		Copies:   map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")},
+	}, nil
 }
 
 func (f *fakeEngine) Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := engine.RepairResult{Points: len(f.points), Copied: 3, Bytes: 300, Seconds: 1,
+	r := engine.RepairResult{
+		Points:    len(f.points),
+		Copied:    3,
+		Bytes:     300,
+		Seconds:   1,
 		Remaining: append([]engine.VerifyFinding{}, f.remaining...),
-		Copies:    map[string][]keepsake.Copy{}, Protected: map[string]bool{}}
+		Copies:    map[string][]keepsake.Copy{},
+		Protected: map[string]bool{},
+	}
 	for i := range f.points {
 		f.points[i].Copies = copies("local", "s3", "away")
 		r.Copies[f.points[i].ID], r.Protected[f.points[i].ID] = f.points[i].Copies, true
@@ -143,9 +191,18 @@ func (f *fakeEngine) Restore(
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.restores = append(f.restores, in)
-	return engine.RestoreResult{Point: in.Point, Provider: "local", Tables: 3, Rows: 100, Bytes: 1000, Seconds: 3,
-		Verified: true, Outcome: engine.OutcomeRestored,
-		TierSeconds: map[string]float64{"critical": 1}, NotCarried: []keepsake.NotCarried{}}, nil
+	return engine.RestoreResult{
+		Point:       in.Point,
+		Provider:    "local",
+		Tables:      3,
+		Rows:        100,
+		Bytes:       1000,
+		Seconds:     3,
+		Verified:    true,
+		Outcome:     engine.OutcomeRestored,
+		TierSeconds: map[string]float64{"critical": 1},
+		NotCarried:  []keepsake.NotCarried{},
+	}, nil
 }
 
 func (f *fakeEngine) Points(_ context.Context, provider string) ([]engine.Point, error) {
@@ -172,8 +229,11 @@ func (f *fakeEngine) Point(_ context.Context, id string) (engine.PointDetail, er
 		if p.ID == id || id == "latest" {
 			list := []engine.PointTable{{Schema: "public", Name: "users", Tier: "critical"},
 				{Schema: "public", Name: "guests", Tier: "high"}, {Schema: "public", Name: "photos", Tier: "standard"}}
-			return engine.PointDetail{Point: p, LSN: "0/1",
-				TableList: slices.DeleteFunc(list, func(t engine.PointTable) bool { return t.Tier == f.without })}, nil
+			return engine.PointDetail{
+				Point:     p,
+				LSN:       "0/1",
+				TableList: slices.DeleteFunc(list, func(t engine.PointTable) bool { return t.Tier == f.without }),
+			}, nil
 		}
 	}
 	return engine.PointDetail{}, keepsake.Errorf(keepsake.CodeDamaged, "no provider has a readable manifest")
@@ -305,8 +365,12 @@ func (f *fakeEngine) find(q engine.WeddingSearch) (found engine.FoundWeddings) {
 }
 
 func (f *fakeEngine) weddings(q engine.WeddingQuery) (list []engine.Wedding) {
-	for _, w := range []engine.Wedding{{ID: "w1", Couple: "A & B", OrganizationID: "org-1",
-		Date: q.Today.AddDate(0, 0, f.shift)},
+	for _, w := range []engine.Wedding{{
+		ID:             "w1",
+		Couple:         "A & B",
+		OrganizationID: "org-1",
+		Date:           q.Today.AddDate(0, 0, f.shift),
+	},
 		{ID: "w2", Couple: "C & D", OrganizationID: "org-2", Date: q.Today.AddDate(0, 0, 6)}} {
 		if f.undecided {
 			w.Date = time.Time{}
@@ -356,8 +420,11 @@ func newWorld(t *testing.T) *world {
 }
 
 // fast is a lease that a test need not wait long for.
-var fast = console.LeaseTimes{Beat: 100 * time.Millisecond, Expiry: 600 * time.Millisecond,
-	Reconcile: 100 * time.Millisecond}
+var fast = console.LeaseTimes{
+	Beat:      100 * time.Millisecond,
+	Expiry:    600 * time.Millisecond,
+	Reconcile: 100 * time.Millisecond,
+}
 
 func (w *world) console(e console.Engine, change ...func(*console.Deps)) *console.Console {
 	w.t.Helper()

@@ -49,14 +49,29 @@ func (in ListInput) filter(p sqlcgen.ListOperationsParams, theirs map[string]boo
 		!in.aboutCoverage() && in.Milestone == "" {
 		return nil
 	}
-	f := &sqlcgen.FilterOperationsParams{Platform: p.Platform, Kind: p.Kind, State: p.State, Active: p.Active,
-		Before:  p.Before,
-		BoundTo: p.Organization, Most: p.Most, BackupType: string(in.Type), Tier: string(in.Tier),
-		Wedding: in.WeddingID, Organization: in.Organization, Theirs: slices.Collect(maps.Keys(theirs)),
-		AboutSome: in.Tier != "" || in.WeddingID != "" || theirs != nil,
-		Since:     orNil(in.From), FirstID: firstIDOf(in.From.AddDate(0, 0, -1)), Until: orNil(in.To),
-		LastID: firstIDOf(in.To.AddDate(0, 0, 1)),
-		Covers: orNil(in.Covers), CoversTier: string(in.CoversTier), CoversVendors: in.Contacts, Milestone: in.Milestone}
+	f := &sqlcgen.FilterOperationsParams{
+		Platform:      p.Platform,
+		Kind:          p.Kind,
+		State:         p.State,
+		Active:        p.Active,
+		Before:        p.Before,
+		BoundTo:       p.Organization,
+		Most:          p.Most,
+		BackupType:    string(in.Type),
+		Tier:          string(in.Tier),
+		Wedding:       in.WeddingID,
+		Organization:  in.Organization,
+		Theirs:        slices.Collect(maps.Keys(theirs)),
+		AboutSome:     in.Tier != "" || in.WeddingID != "" || theirs != nil,
+		Since:         orNil(in.From),
+		FirstID:       firstIDOf(in.From.AddDate(0, 0, -1)),
+		Until:         orNil(in.To),
+		LastID:        firstIDOf(in.To.AddDate(0, 0, 1)),
+		Covers:        orNil(in.Covers),
+		CoversTier:    string(in.CoversTier),
+		CoversVendors: in.Contacts,
+		Milestone:     in.Milestone,
+	}
 	if theirs == nil {
 		f.Theirs = []string{}
 	}
@@ -85,8 +100,16 @@ func (in PointsInput) filter(theirs map[string]bool) (f *sqlcgen.FilterPointsPar
 	if !marked && in.Tier == "" && in.Protected == nil && in.From.IsZero() && in.To.IsZero() {
 		return nil, nil
 	}
-	f = &sqlcgen.FilterPointsParams{BackupType: string(in.Type), Types: typesWith(in.Tier), Marked: marked,
-		Wedding: in.WeddingID, Milestone: in.Milestone, Phase: string(in.Phase), Since: orNil(in.From), Until: orNil(in.To)}
+	f = &sqlcgen.FilterPointsParams{
+		BackupType: string(in.Type),
+		Types:      typesWith(in.Tier),
+		Marked:     marked,
+		Wedding:    in.WeddingID,
+		Milestone:  in.Milestone,
+		Phase:      string(in.Phase),
+		Since:      orNil(in.From),
+		Until:      orNil(in.To),
+	}
 	if in.Protected != nil {
 		f.Protected, f.Unprotected = *in.Protected, !*in.Protected
 	}

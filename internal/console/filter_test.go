@@ -47,9 +47,11 @@ func TestPointsAreFilteredByEverythingAtOnce(t *testing.T) {
 		p := fakePoint(fmt.Sprintf("p%03d", i), at, []string{"local", "s3", "away"}[i%4/3*2:]...)
 		p.Type = []string{"full", "incremental", "critical", "incremental", "incremental"}[i%5]
 		for m := range i % 3 {
-			mark := keepsake.WeddingMark{WeddingID: fmt.Sprint((i + m) % 5),
+			mark := keepsake.WeddingMark{
+				WeddingID: fmt.Sprint((i + m) % 5),
 				Date:      at.AddDate(0, 0, (i*m+i)%70-10).Format(time.DateOnly),
-				Milestone: []string{"", "tasting", "final_payment"}[(i+m)%3]}
+				Milestone: []string{"", "tasting", "final_payment"}[(i+m)%3],
+			}
 			if i == 31 { // a day that is none: its phase is what it says
 				mark.Date, mark.Phase = "never", keepsake.PhaseExecution
 			}

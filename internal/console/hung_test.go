@@ -35,9 +35,13 @@ func hangingEngine(t *testing.T) (*engine.Engine, *storagetest.HangingProvider) 
 		}
 		list[i].Store = storage.Retry(store, storage.RetryOptions{})
 	}
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(testenv.DB(t)), Providers: list,
-		DataMap: keepsake.DefaultDataMap(),
-		Key:     repository.KeySource{Key: repository.NewKeyFile()}, Silence: time.Second})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(testenv.DB(t)),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: repository.NewKeyFile()},
+		Silence:     time.Second,
+	})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)

@@ -113,7 +113,12 @@ func (c *Console) EndAnswer(ctx context.Context, actor keepsake.Actor, key strin
 		if err != nil {
 			return fmt.Errorf("encode the answer: %w", err)
 		}
-		return tx.EndIdempotent(ctx, sqlcgen.EndIdempotentParams{ActorID: actor.ID, Key: key, Status: int32(a.Status),
-			Headers: headers, Body: a.Body})
+		return tx.EndIdempotent(ctx, sqlcgen.EndIdempotentParams{
+			ActorID: actor.ID,
+			Key:     key,
+			Status:  int32(a.Status),
+			Headers: headers,
+			Body:    a.Body,
+		})
 	})
 }

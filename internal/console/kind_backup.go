@@ -77,9 +77,11 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 }
 
 // errBackupRuns answers a second request for a backup.
-var errBackupRuns = &keepsake.Error{Code: keepsake.CodeConflict,
+var errBackupRuns = &keepsake.Error{
+	Code: keepsake.CodeConflict,
 	Message: "A backup is running already. Only one at a time reads the platform; the next one can start when " +
-		"it has ended."}
+		"it has ended.",
+}
 
 // backupSlot is the slot that a backup has: of a platform one runs at a time.
 const backupSlot = "backup"
@@ -198,18 +200,34 @@ func storePoint(
 
 // madePoint is what a backup's report tells of the point that it made.
 func madePoint(r engine.BackupResult, note string) engine.Point {
-	return engine.Point{ID: r.Point, Time: r.Time, Type: r.Type, Note: note, Tables: r.Tables, Rows: r.Rows,
-		BytesRead: r.BytesRead, BytesStored: r.BytesStored, BytesNew: r.BytesNew, Chunks: r.ChunksTotal,
-		ChunksNew: r.ChunksNew, Seconds: r.Seconds, Covers: r.Covers}
+	return engine.Point{
+		ID:          r.Point,
+		Time:        r.Time,
+		Type:        r.Type,
+		Note:        note,
+		Tables:      r.Tables,
+		Rows:        r.Rows,
+		BytesRead:   r.BytesRead,
+		BytesStored: r.BytesStored,
+		BytesNew:    r.BytesNew,
+		Chunks:      r.ChunksTotal,
+		ChunksNew:   r.ChunksNew,
+		Seconds:     r.Seconds,
+		Covers:      r.Covers,
+	}
 }
 
 // backups is the kind of operation that takes a recovery point.
 type backups struct{ c *Console }
 
 func (backups) About() operation.About {
-	return operation.About{Name: KindBackup, Queue: operation.QueueDefault, Permission: keepsake.MayBackup,
-		Slots:     []operation.Slot{{Name: backupSlot, Refused: errBackupRuns}},
-		Cancelled: "Cancelled. What was uploaded stays and shortens the next backup."}
+	return operation.About{
+		Name:       KindBackup,
+		Queue:      operation.QueueDefault,
+		Permission: keepsake.MayBackup,
+		Slots:      []operation.Slot{{Name: backupSlot, Refused: errBackupRuns}},
+		Cancelled:  "Cancelled. What was uploaded stays and shortens the next backup.",
+	}
 }
 
 // Run takes the backup, and stands still while somebody restores.
@@ -223,8 +241,13 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	yield, stop := k.c.yielding(ctx, p.Name, r)
-	result, err := p.Engine.Backup(ctx, engine.BackupInput{Type: o.Type, Note: o.Note, Labels: o.Labels,
-		Weddings: o.Weddings, Yield: yield}, r)
+	result, err := p.Engine.Backup(ctx, engine.BackupInput{
+		Type:     o.Type,
+		Note:     o.Note,
+		Labels:   o.Labels,
+		Weddings: o.Weddings,
+		Yield:    yield,
+	}, r)
 	stop()
 	if err != nil {
 		return operation.Report{}, err
@@ -235,11 +258,22 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	ok := true
-	out := operation.Report{Result: result,
-		Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.BytesRead,
-			Seconds: result.Seconds, Ok: &ok, Protected: &result.Protected, Lacks: result.Lacks,
+	out := operation.Report{
+		Result: result,
+		Row: sqlcgen.FinishOperationParams{
+			PointID:               result.Point,
+			RowsDone:              result.Rows,
+			BytesDone:             result.BytesRead,
+			Seconds:               result.Seconds,
+			Ok:                    &ok,
+			Protected:             &result.Protected,
+			Lacks:                 result.Lacks,
 			WeddingDataCategories: covers.categories,
-			CriticalMilestoneData: covers.milestones, VendorIntegrationData: covers.vendors, WeddingDatesCovered: covers.dates}}
+			CriticalMilestoneData: covers.milestones,
+			VendorIntegrationData: covers.vendors,
+			WeddingDatesCovered:   covers.dates,
+		},
+	}
 	if !result.Protected {
 		out.Level, out.Left = "warn", "Done, but not protected: "+result.Lacks+"."
 	}

@@ -73,8 +73,12 @@ func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 type repairs struct{ c *Console }
 
 func (repairs) About() operation.About {
-	return operation.About{Name: KindRepair, Queue: operation.QueueDefault, Permission: keepsake.MayBackup,
-		Cancelled: "Cancelled. What was copied stays."}
+	return operation.About{
+		Name:       KindRepair,
+		Queue:      operation.QueueDefault,
+		Permission: keepsake.MayBackup,
+		Cancelled:  "Cancelled. What was copied stays.",
+	}
 }
 
 func (k repairs) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
@@ -87,8 +91,10 @@ func (k repairs) Run(ctx context.Context, row operation.Operation, r report.Repo
 		return operation.Report{}, err
 	}
 	ok := len(result.Remaining) == 0
-	out := operation.Report{Result: result,
-		Row: sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok}}
+	out := operation.Report{
+		Result: result,
+		Row:    sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok},
+	}
 	if !ok {
 		out.Level, out.Left = "warn", strings.TrimSpace("Done, but not everything could be repaired. "+result.Left())
 	}

@@ -72,8 +72,11 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	judge := c.judgeAlone(ctx, p, actor, point, &asked)
 	row := newOperation(actor, p, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
-	row.Restore, err = json.Marshal(RestoreAsked{ScopedInput: ScopedInput{Scope: in.Scope}, TargetURL: in.TargetURL,
-		Weddings: asked.Weddings})
+	row.Restore, err = json.Marshal(RestoreAsked{
+		ScopedInput: ScopedInput{Scope: in.Scope},
+		TargetURL:   in.TargetURL,
+		Weddings:    asked.Weddings,
+	})
 	if err != nil {
 		return refuse(fmt.Errorf("encode what is restored: %w", err))
 	}
@@ -188,10 +191,19 @@ func insertRecoveryEvent(ctx context.Context, tx db.Tx, row operation.Operation,
 	if err != nil {
 		return fmt.Errorf("make an event id: %w", err)
 	}
-	p := sqlcgen.InsertRecoveryEventParams{ID: id.String(), Platform: row.Platform, OperationID: &row.ID,
-		Organization: row.Organization, PointID: row.PointID, Target: target,
-		TargetDatabase: row.TargetDatabase, StartedAt: cmp.Or(deref(row.StartedAt), row.CreatedAt),
-		FinishedAt: *row.FinishedAt, Outcome: row.State, TierSeconds: []byte("{}")}
+	p := sqlcgen.InsertRecoveryEventParams{
+		ID:             id.String(),
+		Platform:       row.Platform,
+		OperationID:    &row.ID,
+		Organization:   row.Organization,
+		PointID:        row.PointID,
+		Target:         target,
+		TargetDatabase: row.TargetDatabase,
+		StartedAt:      cmp.Or(deref(row.StartedAt), row.CreatedAt),
+		FinishedAt:     *row.FinishedAt,
+		Outcome:        row.State,
+		TierSeconds:    []byte("{}"),
+	}
 	p.RtoSeconds = seconds
 	if tiers != nil {
 		if p.TierSeconds, err = json.Marshal(tiers); err != nil {
@@ -205,9 +217,13 @@ func insertRecoveryEvent(ctx context.Context, tx db.Tx, row operation.Operation,
 type restores struct{ c *Console }
 
 func (restores) About() operation.About {
-	return operation.About{Name: KindRestore, Queue: operation.QueueRestore, Permission: keepsake.MayRestore,
+	return operation.About{
+		Name:       KindRestore,
+		Queue:      operation.QueueRestore,
+		Permission: keepsake.MayRestore,
 		Cancelled: "Cancelled. The new database, if it was begun, is incomplete and marked so: run the same restore " +
-			"again, or drop it."}
+			"again, or drop it.",
+	}
 }
 
 func (k restores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
@@ -228,15 +244,27 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
-	result, err := p.Engine.Restore(ctx, engine.RestoreInput{Point: o.Point, Target: url, Create: true,
-		Provider: row.Provider, Scope: o.Asked.Scope}, r)
+	result, err := p.Engine.Restore(ctx, engine.RestoreInput{
+		Point:    o.Point,
+		Target:   url,
+		Create:   true,
+		Provider: row.Provider,
+		Scope:    o.Asked.Scope,
+	}, r)
 	if err != nil {
 		return none, err
 	}
 	ok := result.Outcome == engine.OutcomeRestored
-	out := operation.Report{Result: result,
-		Row: sqlcgen.FinishOperationParams{PointID: result.Point, RowsDone: result.Rows, BytesDone: result.Bytes,
-			Seconds: result.Seconds, Ok: &ok}}
+	out := operation.Report{
+		Result: result,
+		Row: sqlcgen.FinishOperationParams{
+			PointID:   result.Point,
+			RowsDone:  result.Rows,
+			BytesDone: result.Bytes,
+			Seconds:   result.Seconds,
+			Ok:        &ok,
+		},
+	}
 	if !ok {
 		out.Level, out.Left = "error", "Done, but the new database could not be shown to equal the recovery point."
 	}

@@ -234,8 +234,12 @@ func (c *Console) UndoScope(ctx context.Context, actor keepsake.Actor, restore s
 	if err != nil {
 		return Operation{}, err
 	}
-	return c.enqueueScoped(ctx, p, actor, audit.ScopeUndo, detail, RestoreAsked{Name: u.Name, UndoOf: restore,
-		Redo: u.Of != "", ScopedInput: ScopedInput{Scope: of, Point: u.Point}})
+	return c.enqueueScoped(ctx, p, actor, audit.ScopeUndo, detail, RestoreAsked{
+		Name:        u.Name,
+		UndoOf:      restore,
+		Redo:        u.Of != "",
+		ScopedInput: ScopedInput{Scope: of, Point: u.Point},
+	})
 }
 
 // runScoped makes the changes.
@@ -289,8 +293,12 @@ func (c *Console) recordDone(ctx context.Context, actor keepsake.Actor, action a
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	return c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: action, Target: target, Outcome: audit.Allowed,
-			Detail: detail})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  action,
+			Target:  target,
+			Outcome: audit.Allowed,
+			Detail:  detail,
+		})
 	})
 }
 
@@ -301,8 +309,12 @@ const platformTarget = "platform"
 type scopedRestores struct{ c *Console }
 
 func (scopedRestores) About() operation.About {
-	return operation.About{Name: KindScoped, Queue: operation.QueueRestore, Permission: keepsake.MayRestore,
-		Cancelled: "Cancelled. Nothing was changed in the live platform."}
+	return operation.About{
+		Name:       KindScoped,
+		Queue:      operation.QueueRestore,
+		Permission: keepsake.MayRestore,
+		Cancelled:  "Cancelled. Nothing was changed in the live platform.",
+	}
 }
 
 func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
@@ -319,12 +331,18 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 		return operation.Report{}, err
 	}
 	ok := true
-	return operation.Report{Result: result,
-		Row: sqlcgen.FinishOperationParams{PointID: result.Point, Seconds: result.Seconds, Ok: &ok,
-			RowsDone: result.Applied.Inserted + result.Applied.Updated + result.Applied.Deleted},
+	return operation.Report{
+		Result: result,
+		Row: sqlcgen.FinishOperationParams{
+			PointID:  result.Point,
+			Seconds:  result.Seconds,
+			Ok:       &ok,
+			RowsDone: result.Applied.Inserted + result.Applied.Updated + result.Applied.Deleted,
+		},
 		Done: func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 			return insertRecoveryEvent(ctx, tx, ended, platformTarget, &result.Seconds, nil)
-		}}, nil
+		},
+	}, nil
 }
 
 // Stopped puts the restore among the recoveries, as one that took no time because it did not succeed.

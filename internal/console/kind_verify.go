@@ -103,16 +103,23 @@ func setProof(ctx context.Context, tx db.Tx, point string, proof engine.PointPro
 	if err != nil {
 		return fmt.Errorf("encode what was found of recovery point %s: %w", point, err)
 	}
-	return tx.SetPointProof(ctx, sqlcgen.SetPointProofParams{ID: point, DataCompleteness: progress.CleanJSON(encoded),
-		IntegrityScore: proof.Score()})
+	return tx.SetPointProof(ctx, sqlcgen.SetPointProofParams{
+		ID:               point,
+		DataCompleteness: progress.CleanJSON(encoded),
+		IntegrityScore:   proof.Score(),
+	})
 }
 
 // verifications is the kind of operation that proves recovery points, or finds what is wrong with them.
 type verifications struct{ c *Console }
 
 func (verifications) About() operation.About {
-	return operation.About{Name: KindVerify, Queue: operation.QueueDefault, Permission: keepsake.MayBackup,
-		Cancelled: "Cancelled."}
+	return operation.About{
+		Name:       KindVerify,
+		Queue:      operation.QueueDefault,
+		Permission: keepsake.MayBackup,
+		Cancelled:  "Cancelled.",
+	}
 }
 
 func (k verifications) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
@@ -125,8 +132,10 @@ func (k verifications) Run(ctx context.Context, row operation.Operation, r repor
 		return operation.Report{}, err
 	}
 	ok := result.OK
-	out := operation.Report{Result: result,
-		Row: sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok}}
+	out := operation.Report{
+		Result: result,
+		Row:    sqlcgen.FinishOperationParams{BytesDone: result.Bytes, Seconds: result.Seconds, Ok: &ok},
+	}
 	if !ok {
 		out.Level, out.Left = "warn", "Done. Not everything is as it should be; the findings say what."
 	}

@@ -138,8 +138,8 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	if o.Attempt != 2 {
 		t.Errorf("attempt %d, want 2", o.Attempt)
 	}
-	t.Logf("taken over and done %s after the kill; the lease expires after %s", time.Since(killed).Round(time.Millisecond),
-		fast.Expiry)
+	t.Logf("taken over and done %s after the kill; the lease expires after %s",
+		time.Since(killed).Round(time.Millisecond), fast.Expiry)
 	if n := w.count("select count(*) from backup_operations where state = 'running' or worker is not null"); n != 0 {
 		t.Errorf("%d operations are left half-claimed", n)
 	}

@@ -71,8 +71,11 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 			return in.WeddingID, err
 		}
 		if in.Day.IsZero() {
-			return in.WeddingID, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{Platform: p.Name,
-				WeddingID: in.WeddingID, Name: in.Name})
+			return in.WeddingID, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{
+				Platform:  p.Name,
+				WeddingID: in.WeddingID,
+				Name:      in.Name,
+			})
 		}
 		set, err := tx.ListMilestones(ctx, sqlcgen.ListMilestonesParams{Platform: p.Name, WeddingID: in.WeddingID})
 		if err != nil {
@@ -81,8 +84,14 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		if len(set) >= mostMilestones {
 			return in.WeddingID, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
 		}
-		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{Platform: p.Name, WeddingID: in.WeddingID, Name: in.Name,
-			Day: in.Day, SetBy: actor.Name, Organization: orNil(organization)})
+		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{
+			Platform:     p.Name,
+			WeddingID:    in.WeddingID,
+			Name:         in.Name,
+			Day:          in.Day,
+			SetBy:        actor.Name,
+			Organization: orNil(organization),
+		})
 		if db.IsState(err, pgerrcode.InsufficientPrivilege) {
 			err = keepsake.Errorf(keepsake.CodeConflict,
 				"Another organization, or the platform, has set a milestone of this name for this wedding. Use another name, or "+
@@ -106,8 +115,11 @@ func (p *platform) markWedding(
 		return nil, keepsake.Errorf(keepsake.CodeNotFound, "%s",
 			cmp.Or(found.Missing, "There is no such wedding in the platform."))
 	}
-	return []keepsake.WeddingMark{{WeddingID: in.WeddingID, Date: found.Weddings[0].Day(),
-		Milestone: milestoneName(in.Milestone)}}, nil
+	return []keepsake.WeddingMark{{
+		WeddingID: in.WeddingID,
+		Date:      found.Weddings[0].Day(),
+		Milestone: milestoneName(in.Milestone),
+	}}, nil
 }
 
 // dayBefore puts on record which day the milestone had.

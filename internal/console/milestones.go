@@ -38,15 +38,21 @@ func (c *Console) watchMilestones(ctx context.Context, p *platform) error {
 	err := c.db.InTx(ctx, system, func(tx db.Tx) error {
 		value, err := tx.GetSetting(ctx, sqlcgen.GetSettingParams{Platform: p.Name, Name: milestonesSeen})
 		if db.IsNoRows(err) {
-			return tx.SetSetting(ctx, sqlcgen.SetSettingParams{Platform: p.Name, Name: milestonesSeen,
-				Value: []byte(today.Format(time.DateOnly))})
+			return tx.SetSetting(ctx, sqlcgen.SetSettingParams{
+				Platform: p.Name,
+				Name:     milestonesSeen,
+				Value:    []byte(today.Format(time.DateOnly)),
+			})
 		}
 		if err != nil {
 			return err
 		}
 		seen = seenDay(value, today)
-		set, err = tx.ListMilestonesBetween(ctx, sqlcgen.ListMilestonesBetweenParams{Platform: p.Name,
-			After: seen, Upto: today})
+		set, err = tx.ListMilestonesBetween(ctx, sqlcgen.ListMilestonesBetweenParams{
+			Platform: p.Name,
+			After:    seen,
+			Upto:     today,
+		})
 		return err
 	})
 	if err != nil || !seen.Before(today) {
@@ -57,19 +63,29 @@ func (c *Console) watchMilestones(ctx context.Context, p *platform) error {
 		return err
 	}
 	if len(marks) > 0 {
-		_, err := c.StartBackup(ctx, system, StartBackupInput{Platform: p.Name, Type: keepsake.BackupIncremental,
-			Note: marksNote(marks), weddings: marks})
+		_, err := c.StartBackup(ctx, system, StartBackupInput{
+			Platform: p.Name,
+			Type:     keepsake.BackupIncremental,
+			Note:     marksNote(marks),
+			weddings: marks,
+		})
 		if err != nil {
 			return err
 		}
 	}
 	return c.db.InTx(ctx, system, func(tx db.Tx) error {
-		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Platform: p.Name, Name: milestonesSeen,
-			Value: []byte(today.Format(time.DateOnly))}); err != nil {
+		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{
+			Platform: p.Name,
+			Name:     milestonesSeen,
+			Value:    []byte(today.Format(time.DateOnly)),
+		}); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, system, audit.Entry{Action: audit.MilestoneLook, Outcome: audit.Allowed,
-			Detail: map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)}})
+		return audit.Record(ctx, tx, system, audit.Entry{
+			Action:  audit.MilestoneLook,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"after": dayText(seen), "upto": dayText(today), "weddings": len(marks)},
+		})
 	})
 }
 

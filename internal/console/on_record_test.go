@@ -26,8 +26,12 @@ func TestEveryAttemptIsOnRecord(t *testing.T) {
 	t.Parallel()
 	w := newOrgWorld(t)
 	x := w.theirs()
-	nothing := theirs{wedding: "99", point: "20200101T000000Z-00000000", restore: "20200101T000000Z-00000000",
-		operations: []string{"00000000-0000-0000-0000-000000000000"}}
+	nothing := theirs{
+		wedding:    "99",
+		point:      "20200101T000000Z-00000000",
+		restore:    "20200101T000000Z-00000000",
+		operations: []string{"00000000-0000-0000-0000-000000000000"},
+	}
 	token := admin
 	token.ID, token.Name, token.Permissions = "21", "script@example.org", []keepsake.Permission{}
 	gone, cancel := context.WithCancel(t.Context())

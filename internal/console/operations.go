@@ -93,8 +93,13 @@ func (c *Console) ListOperations(ctx context.Context, actor keepsake.Actor, in L
 	if err != nil {
 		return OperationPage{}, err
 	}
-	p := sqlcgen.ListOperationsParams{Platform: in.Platform, Organization: orNil(actor.Organization),
-		Kind: string(in.Kind), State: string(in.State), Active: in.Active}
+	p := sqlcgen.ListOperationsParams{
+		Platform:     in.Platform,
+		Organization: orNil(actor.Organization),
+		Kind:         string(in.Kind),
+		State:        string(in.State),
+		Active:       in.Active,
+	}
 	if !plain(string(in.Kind) + string(in.State) + string(in.Type) + string(in.Tier) + in.WeddingID +
 		string(in.CoversTier) + in.Milestone) {
 		return OperationPage{}, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be looked for: it is no text.")
@@ -205,8 +210,12 @@ func (c *Console) OperationLog(ctx context.Context, actor keepsake.Actor, id str
 func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit int) ([]LogLine, error) {
 	var lines []LogLine
 	if after > 0 {
-		rows, err := tx.ListEvents(ctx, sqlcgen.ListEventsParams{OperationID: id, After: after, Upto: upto,
-			Most: int32(limit)})
+		rows, err := tx.ListEvents(ctx, sqlcgen.ListEventsParams{
+			OperationID: id,
+			After:       after,
+			Upto:        upto,
+			Most:        int32(limit),
+		})
 		for _, r := range rows {
 			lines = append(lines, LogLine{ID: r.ID, LogLine: engine.LogLine{Time: r.At, Level: r.Level, Message: r.Message}})
 		}

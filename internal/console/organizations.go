@@ -38,8 +38,8 @@ func (c *Console) ListOrganizations(
 		return page, c.recordRefused(ctx, actor, audit.OrganizationsList, "", nil, err)
 	}
 	if !plain(search) || utf8.RuneCountInString(search) > longestSearch {
-		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.",
-			longestSearch)
+		return page, keepsake.Errorf(keepsake.CodeInvalid,
+			"This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
 	limit := limitOf(0)
 	q := engine.OrganizationQuery{Search: search, Limit: limit + 1}

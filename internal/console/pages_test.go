@@ -183,10 +183,14 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
 	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
-		return engine.VerifyResult{OK: false, Seconds: 1, Findings: []engine.VerifyFinding{
-			{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
-			{Provider: "away", Problem: "did not answer"}},
-			Copies: map[string][]keepsake.Copy{"a": copies("local"), "unknown": copies()}}, nil
+		return engine.VerifyResult{
+			OK:      false,
+			Seconds: 1,
+			Findings: []engine.VerifyFinding{
+				{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
+				{Provider: "away", Problem: "did not answer"}},
+			Copies: map[string][]keepsake.Copy{"a": copies("local"), "unknown": copies()},
+		}, nil
 	}
 	c := w.console(e)
 	if err := c.SyncPoints(t.Context()); err != nil {
@@ -226,15 +230,21 @@ func TestVerifyKeepsWhatItProved(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
 	e.points = []engine.Point{fakePoint("a", time.Now(), "local", "s3", "away")}
-	proof := engine.PointProof{RowsExpected: 100, RowsFound: 60,
-		Integrity: map[string]float64{"local": 1, "s3": 0.5, "away": 0},
-		Tables:    []engine.TableProof{{Table: "public.users", RowsExpected: 50, RowsFound: 10}}}
+	proof := engine.PointProof{
+		RowsExpected: 100,
+		RowsFound:    60,
+		Integrity:    map[string]float64{"local": 1, "s3": 0.5, "away": 0},
+		Tables:       []engine.TableProof{{Table: "public.users", RowsExpected: 50, RowsFound: 10}},
+	}
 	silent := ""
 	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
-		return engine.VerifyResult{Seconds: 1,
+		return engine.VerifyResult{
+			Seconds: 1,
 			Findings: []engine.VerifyFinding{{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
 				{Provider: "away", Problem: "no answer", Damage: silent == ""}},
-			Copies: map[string][]keepsake.Copy{"a": copies("local")}, Proofs: map[string]engine.PointProof{"a": proof}}, nil
+			Copies: map[string][]keepsake.Copy{"a": copies("local")},
+			Proofs: map[string]engine.PointProof{"a": proof},
+		}, nil
 	}
 	c := w.console(e)
 	if err := c.SyncPoints(t.Context()); err != nil {

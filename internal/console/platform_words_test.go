@@ -14,7 +14,9 @@ func TestAnAwayPlatformIsSaidOnce(t *testing.T) {
 	for name, down := range map[string]error{
 		"The platform does not answer: the platform's database did not answer within 5 s.": &keepsake.Error{
 			Code:    keepsake.CodeUnavailable,
-			Message: "the platform's database did not answer within 5 s", Err: context.DeadlineExceeded},
+			Message: "the platform's database did not answer within 5 s",
+			Err:     context.DeadlineExceeded,
+		},
 		"The platform does not answer. db:5432/x has no free connection.": keepsake.Errorf(keepsake.CodeUnavailable,
 			"db:5432/x has no free connection"),
 		"The platform does not answer. Is it there?": keepsake.Errorf(keepsake.CodeUnavailable,

@@ -27,8 +27,13 @@ import (
 )
 
 // otherFirst is bound to an organization of another platform that has the key of ofFirst's.
-var otherFirst = keepsake.Actor{ID: "21", Name: "two@example.org", Role: keepsake.RoleSuperAdmin, Platform: "other",
-	Organization: "1"}
+var otherFirst = keepsake.Actor{
+	ID:           "21",
+	Name:         "two@example.org",
+	Role:         keepsake.RoleSuperAdmin,
+	Platform:     "other",
+	Organization: "1",
+}
 
 // twoPlatforms is a console with two platforms whose organizations and weddings have equal keys.
 type twoPlatforms struct {
@@ -108,18 +113,28 @@ func (w *twoPlatforms) theirs() theirs {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	o, err := w.c.RestoreScope(ctx, otherFirst, console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint,
-		Name: p.Name, Confirmation: p.Name})
+	o, err := w.c.RestoreScope(ctx, otherFirst, console.RestoreScopeInput{
+		ScopedInput:  in,
+		Fingerprint:  p.Fingerprint,
+		Name:         p.Name,
+		Confirmation: p.Name,
+	})
 	o = done(otherFirst, o, err)
 	x.restore = o.Asked.Restore
 	x.operations = append(x.operations, o.ID)
-	o, err = w.c.StartBackup(ctx, admin, console.StartBackupInput{Platform: "other", Type: keepsake.BackupFull,
-		Note: "what only they know"})
+	o, err = w.c.StartBackup(ctx, admin, console.StartBackupInput{
+		Platform: "other",
+		Type:     keepsake.BackupFull,
+		Note:     "what only they know",
+	})
 	x.operations = append(x.operations, done(admin, o, err).ID)
 	o, err = w.c.StartVerify(ctx, admin, console.StartVerifyInput{Point: x.point}) // of a point: that says which platform
 	x.operations = append(x.operations, done(admin, o, err).ID)
-	if err := w.c.SaveMilestone(ctx, otherFirst, console.SaveMilestoneInput{WeddingID: x.wedding,
-		Name: "what only they know", Day: time.Now()}); err != nil {
+	if err := w.c.SaveMilestone(ctx, otherFirst, console.SaveMilestoneInput{
+		WeddingID: x.wedding,
+		Name:      "what only they know",
+		Day:       time.Now(),
+	}); err != nil {
 		w.t.Fatal(err)
 	}
 	return x
@@ -233,8 +248,12 @@ func TestTheAPITellsPlatformsApart(t *testing.T) {
 		a.Permissions = scopes
 		who[name] = a
 	}
-	pages, err := web.New(web.Deps{Console: w.c, Credentials: bearers{who: who}, Logger: testLog(t),
-		SessionSecret: "0123456789abcdef0123456789abcdef"})
+	pages, err := web.New(web.Deps{
+		Console:       w.c,
+		Credentials:   bearers{who: who},
+		Logger:        testLog(t),
+		SessionSecret: "0123456789abcdef0123456789abcdef",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,8 +391,10 @@ func TestARepositoryIsOnePlatforms(t *testing.T) {
 func TestPlatformNames(t *testing.T) {
 	t.Parallel()
 	e := newFakeEngine()
-	for name, platforms := range map[string][]console.Platform{"none": nil, "two of a name": {{Engine: e}, {Name: "main",
-		Engine: e}}, "no name": {{Name: "The platform", Engine: e}}} {
+	for name, platforms := range map[string][]console.Platform{"none": nil, "two of a name": {{Engine: e}, {
+		Name:   "main",
+		Engine: e,
+	}}, "no name": {{Name: "The platform", Engine: e}}} {
 		if _, err := console.New(console.Deps{Platforms: platforms}); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 			t.Errorf("%s: %v", name, err)
 		}

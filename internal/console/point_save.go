@@ -97,13 +97,24 @@ func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Act
 		"locked": was.Locked},
 		map[string]any{"note": mark.Note, "labels": mark.Labels, "locked": mark.Locked}))
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{ID: in.ID, Note: mark.Note, Labels: labels,
-			Locked: mark.Locked, WasNote: was.Note, WasLabels: was.Labels, WasLocked: was.Locked})
+		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{
+			ID:        in.ID,
+			Note:      mark.Note,
+			Labels:    labels,
+			Locked:    mark.Locked,
+			WasNote:   was.Note,
+			WasLabels: was.Labels,
+			WasLocked: was.Locked,
+		})
 		if saved = n == 1; err != nil || !saved {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.PointSave, Target: in.ID, Outcome: audit.Allowed,
-			Detail: detail})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.PointSave,
+			Target:  in.ID,
+			Outcome: audit.Allowed,
+			Detail:  detail,
+		})
 	})
 	return saved && err == nil, err
 }

@@ -75,8 +75,12 @@ func (c *Console) points(ctx context.Context, actor keepsake.Actor, in PointsInp
 	var page PointPage
 	var err error
 	page.Points, err = c.inPoints(ctx, actor, in.WeddingID, func(tx db.Tx) ([]Point, error) {
-		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{Platform: in.Platform, BackupType: string(in.Type),
-			Before: in.Cursor, Most: int32(limit + 1)}, f)
+		rows, err := listPoints(ctx, tx, sqlcgen.ListPointsParams{
+			Platform:   in.Platform,
+			BackupType: string(in.Type),
+			Before:     in.Cursor,
+			Most:       int32(limit + 1),
+		}, f)
 		if err == nil && len(rows) == 0 && in.Cursor != "" {
 			if _, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: in.Cursor, Platform: in.Platform}); db.IsNoRows(err) {
 				err = keepsake.Wrong("cursor", "this page of the list does not exist: begin with the first")

@@ -79,10 +79,17 @@ func (c *Console) checkProviders(ctx context.Context, of *platform, wanted strin
 	for i, p := range of.Engine.Providers() {
 		h := found[i]
 		answered[p.Name] = h.Error == ""
-		row := sqlcgen.SetProviderCheckParams{Platform: of.Name, Name: p.Name, Medium: p.Medium, Region: p.Region,
+		row := sqlcgen.SetProviderCheckParams{
+			Platform:  of.Name,
+			Name:      p.Name,
+			Medium:    p.Medium,
+			Region:    p.Region,
 			Offsite:   p.Offsite,
 			Reachable: h.Error == "",
-			Error:     h.Error, Written: h.Written, Seen: seenAt(states, p.Name)}
+			Error:     h.Error,
+			Written:   h.Written,
+			Seen:      seenAt(states, p.Name),
+		}
 		// One row a transaction: several would have to be locked in the order that others lock them in.
 		err := c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderCheck(ctx, row) })
 		if err != nil {
@@ -205,18 +212,25 @@ func sayProviders(found []engine.CheckFinding, providers []ProviderState) []engi
 		configured = append(configured, cp)
 		if p.Health() == HealthFails {
 			failing[area] = true
-			out = append(out, engine.CheckFinding{Area: area, Level: "error", Message: keepsake.Sentence(p.Error),
+			out = append(out, engine.CheckFinding{
+				Area:    area,
+				Level:   "error",
+				Message: keepsake.Sentence(p.Error),
 				Action: "A backup goes on without it, and is not fully protected until it is back and Repair has copied " +
-					"what it lacks"})
+					"what it lacks",
+			})
 		}
 		if !failing[area] {
 			copies = append(copies, cp)
 		}
 	}
 	if verdict := keepsake.JudgeProtection(copies); !verdict.Protected() {
-		f := engine.CheckFinding{Area: ruleArea, Level: "warn",
+		f := engine.CheckFinding{
+			Area:    ruleArea,
+			Level:   "warn",
 			Message: "A backup started now would not be protected, because " + verdict.Lacks(),
-			Action:  "Configure three providers on two media, one of them offsite: true"}
+			Action:  "Configure three providers on two media, one of them offsite: true",
+		}
 		if keepsake.JudgeProtection(configured).Protected() {
 			f.Action = "The providers that are configured are enough. Bring back the one that fails, then repair"
 		}

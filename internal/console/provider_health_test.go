@@ -131,8 +131,11 @@ func TestProviderHealthIsOneTruth(t *testing.T) {
 	}
 
 	e.mu.Lock()
-	e.remaining = []engine.VerifyFinding{{Provider: "away", Object: "a",
-		Problem: "The disk is full, so it takes no new copies. Free some space."},
+	e.remaining = []engine.VerifyFinding{{
+		Provider: "away",
+		Object:   "a",
+		Problem:  "The disk is full, so it takes no new copies. Free some space.",
+	},
 		{Provider: "away", Object: "b", Problem: "x"}}
 	e.mu.Unlock()
 	if o, err = c.StartRepair(t.Context(), admin); err != nil {

@@ -74,8 +74,12 @@ func TestWithTheRealEngine(t *testing.T) {
 		t.Errorf("verification: %+v", v.Verify)
 	}
 	restored := "restored_by_console"
-	r, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: o.Point,
-		Database: restored, Confirmation: restored})
+	r, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        o.Point,
+		Database:     restored,
+		Confirmation: restored,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +89,12 @@ func TestWithTheRealEngine(t *testing.T) {
 	if r = await(t, c, r.ID, console.StateDone); !r.OK || r.Rows != 20047 {
 		t.Errorf("restore: %+v", r.Restore)
 	}
-	if _, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: o.Point,
-		Database: restored, Confirmation: restored}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+	if _, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        o.Point,
+		Database:     restored,
+		Confirmation: restored,
+	}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("restore over it: %v", err)
 	}
 	if p, err = c.GetPoint(t.Context(), admin, o.Point); err != nil || len(p.Tests) != 2 || !p.Point.LastTest.OK ||
@@ -120,9 +128,12 @@ func realEngine(t *testing.T, platform string) *engine.Engine {
 		}
 		list[i].Store = store
 	}
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(platform), Providers: list,
-		DataMap: keepsake.DefaultDataMap(),
-		Key:     repository.KeySource{Key: repository.NewKeyFile()}})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(platform),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: repository.NewKeyFile()},
+	})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)

@@ -76,8 +76,13 @@ func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 		_, _ = conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+restored+" with (force)")
 	})
 	if o := done(c.StartRestore(t.Context(), admin,
-		console.StartRestoreInput{Scope: keepsake.Everything(), Point: point, Database: restored,
-			Confirmation: restored, Provider: "a"})); !o.OK {
+		console.StartRestoreInput{
+			Scope:        keepsake.Everything(),
+			Point:        point,
+			Database:     restored,
+			Confirmation: restored,
+			Provider:     "a",
+		})); !o.OK {
 		t.Fatalf("%+v", o.Restore)
 	}
 	unprotected("a restore from another provider")

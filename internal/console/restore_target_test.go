@@ -48,8 +48,13 @@ func TestTypedTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
-		Confirmation: "fresh_one", TargetURL: sealed}
+	in := console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        "latest",
+		Database:     "fresh_one",
+		Confirmation: "fresh_one",
+		TargetURL:    sealed,
+	}
 	o, err := c.StartRestore(t.Context(), admin, in)
 	if err != nil || o.Target != u.Host {
 		t.Fatalf("%+v, %v", o, err)
@@ -96,8 +101,13 @@ func TestTypedTargetsAllAnswerAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest",
-			Database: "fresh_one", Confirmation: "fresh_one", TargetURL: sealed})
+		_, err = c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+			Scope:        keepsake.Everything(),
+			Point:        "latest",
+			Database:     "fresh_one",
+			Confirmation: "fresh_one",
+			TargetURL:    sealed,
+		})
 		text := keepsake.MessageOf(err)
 		if keepsake.CodeOf(err) != keepsake.CodeUnavailable || strings.Contains(text, "configuration") {
 			t.Errorf("%s: %v", at, err)

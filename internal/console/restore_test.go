@@ -45,8 +45,12 @@ func TestRestoreRefusals(t *testing.T) {
 	late.Session, late.ProvenAt = "a session", time.Now().Add(-6*time.Minute)
 	u, _ := url.Parse(server)
 	occupied := u.Path[1:]
-	good := console.StartRestoreInput{Scope: keepsake.Everything(), Point: "latest", Database: "fresh_one",
-		Confirmation: "fresh_one"}
+	good := console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        "latest",
+		Database:     "fresh_one",
+		Confirmation: "fresh_one",
+	}
 	for _, x := range []struct {
 		name   string
 		actor  keepsake.Actor
@@ -65,21 +69,21 @@ func TestRestoreRefusals(t *testing.T) {
 			in.Database, in.Confirmation = "postgres",
 				"postgres"
 		}, keepsake.CodeConflict, "server's own"},
-		{"not confirmed", admin, func(in *console.StartRestoreInput) { in.Confirmation = "" }, keepsake.CodeInvalid,
-			"fresh_one"},
+		{"not confirmed", admin, func(in *console.StartRestoreInput) { in.Confirmation = "" },
+			keepsake.CodeInvalid, "fresh_one"},
 		{"no name", admin, func(in *console.StartRestoreInput) { in.Database, in.Confirmation = "", "" },
 			keepsake.CodeInvalid, "name"},
 		{"unknown point", admin, func(in *console.StartRestoreInput) { in.Point = "20200101T000000Z-zz" },
 			keepsake.CodeNotFound, "no such"},
-		{"unknown server", admin, func(in *console.StartRestoreInput) { in.Target = "elsewhere" }, keepsake.CodeInvalid,
-			"elsewhere"},
-		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" }, keepsake.CodeUnavailable,
-			"dead"},
+		{"unknown server", admin, func(in *console.StartRestoreInput) { in.Target = "elsewhere" },
+			keepsake.CodeInvalid, "elsewhere"},
+		{"unreachable server", admin, func(in *console.StartRestoreInput) { in.Target = "dead" },
+			keepsake.CodeUnavailable, "dead"},
 		{"an old password", late, func(*console.StartRestoreInput) {}, keepsake.CodeProof, "again"},
-		{"no scope", admin, func(in *console.StartRestoreInput) { in.Scope = keepsake.Scope{} }, keepsake.CodeInvalid,
-			"one scope"},
-		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" }, keepsake.CodeInvalid,
-			"moon"},
+		{"no scope", admin, func(in *console.StartRestoreInput) { in.Scope = keepsake.Scope{} },
+			keepsake.CodeInvalid, "one scope"},
+		{"unknown provider", admin, func(in *console.StartRestoreInput) { in.Provider = "moon" },
+			keepsake.CodeInvalid, "moon"},
 		{"bound to an organization", bound, func(*console.StartRestoreInput) {}, keepsake.CodeForbidden, "organization"},
 	} {
 		in := good
@@ -105,8 +109,13 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 	t.Parallel()
 	w, e, c, server := restorable(t)
 	w.run(c, true)
-	o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: "latest", Database: "Fresh one/2",
-		Confirmation: "Fresh one/2", Scope: theTiers(keepsake.TierCritical), Provider: "away"})
+	o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+		Point:        "latest",
+		Database:     "Fresh one/2",
+		Confirmation: "Fresh one/2",
+		Scope:        theTiers(keepsake.TierCritical),
+		Provider:     "away",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,8 +148,12 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 func TestWhoMayStartItMayStopIt(t *testing.T) {
 	t.Parallel()
 	_, _, c, _ := restorable(t)
-	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Database: "fresh_one", Confirmation: "fresh_one"})
+	restore, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+		Scope:        keepsake.Everything(),
+		Point:        "latest",
+		Database:     "fresh_one",
+		Confirmation: "fresh_one",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

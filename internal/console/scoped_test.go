@@ -56,8 +56,13 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	confirmed := console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint, Name: p.Name, Confirmation: p.Name,
-		Skip: []string{"public.guests id 2"}}
+	confirmed := console.RestoreScopeInput{
+		ScopedInput:  in,
+		Fingerprint:  p.Fingerprint,
+		Name:         p.Name,
+		Confirmation: p.Name,
+		Skip:         []string{"public.guests id 2"},
+	}
 
 	bound := admin
 	bound.Platform, bound.Organization = "main", "2"
@@ -86,8 +91,11 @@ func TestOneWeddingIsRestoredOnRecord(t *testing.T) {
 	if _, err := c.RestoreScope(t.Context(), admin, wrong); keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("another name than the wedding's: %v", err)
 	}
-	_, err = e.ApplyScope(t.Context(), engine.ScopeInput{Scope: keepsake.MustScope(keepsake.WeddingScope("3")),
-		Point: "latest", Mode: scope.Missing},
+	_, err = e.ApplyScope(t.Context(), engine.ScopeInput{
+		Scope: keepsake.MustScope(keepsake.WeddingScope("3")),
+		Point: "latest",
+		Mode:  scope.Missing,
+	},
 		engine.ScopeApply{Fingerprint: p.Fingerprint, Restore: e.NewRestoreID(), Name: "Couple 4"}, engine.Discard)
 	if keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("the engine looks at the name again: %v", err)
@@ -163,8 +171,11 @@ func TestABackupLetsARestoreGoFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := console.ScopedInput{Scope: keepsake.Everything(), Point: "latest", Mode: scope.Missing}
-	restore, err := c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{ScopedInput: in, Name: "everything",
-		Confirmation: "everything"})
+	restore, err := c.RestoreScope(t.Context(), admin, console.RestoreScopeInput{
+		ScopedInput:  in,
+		Name:         "everything",
+		Confirmation: "everything",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

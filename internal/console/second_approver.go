@@ -75,8 +75,10 @@ func (c *Console) judgeAlone(ctx context.Context, p *platform, actor keepsake.Ac
 		if err := tx.LockRestores(ctx, restoresLock); err != nil {
 			return "", fmt.Errorf("wait for another restore to be judged: %w", err)
 		}
-		rows, err := tx.ListRestoresAlone(ctx, sqlcgen.ListRestoresAloneParams{Platform: p.Name,
-			WindowSeconds: approvalWindow.Seconds()})
+		rows, err := tx.ListRestoresAlone(ctx, sqlcgen.ListRestoresAloneParams{
+			Platform:      p.Name,
+			WindowSeconds: approvalWindow.Seconds(),
+		})
 		if err != nil {
 			return "", fmt.Errorf("read what was brought back within a day: %w", err)
 		}

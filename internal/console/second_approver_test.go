@@ -129,8 +129,8 @@ func TestSplittingDoesNotPassTheSecondApprover(t *testing.T) {
 			[]console.ScopedInput{ofOrganization("org-2"), ofOrganization("org-3")}},
 		"weddings": {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4")},
 			[]console.ScopedInput{ofWedding("5"), ofWedding("6")}},
-		"the same once more": {[]console.ScopedInput{ofWedding("1"), ofWedding("2"), ofWedding("3"), ofWedding("4"),
-			ofWedding("1")}, []console.ScopedInput{ofWedding("5")}},
+		"the same once more": {[]console.ScopedInput{ofWedding("1"), ofWedding("2"),
+			ofWedding("3"), ofWedding("4"), ofWedding("1")}, []console.ScopedInput{ofWedding("5")}},
 		"weddings beside them": {[]console.ScopedInput{ofTiers(keepsake.TierCritical, keepsake.TierHigh), ofWedding("1")},
 			[]console.ScopedInput{ofTiers(keepsake.TierStandard)}},
 	} {
@@ -303,8 +303,8 @@ func TestNobodyPassesTheSecondApproverByName(t *testing.T) {
 		want    console.State
 	}{
 		"two of three tiers": {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "", console.StateQueued},
-		"all tiers that hold tables": {ofTiers(keepsake.TierCritical, keepsake.TierStandard), "high",
-			console.StateProposed},
+		"all tiers that hold tables": {ofTiers(keepsake.TierCritical, keepsake.TierStandard),
+			"high", console.StateProposed},
 		"an organization":                  {ofOrganization("org-1"), "", console.StateQueued},
 		"an organization nobody knows":     {ofOrganization("org-9"), "", console.StateProposed},
 		"an organization in capitals":      {ofOrganization("ORG-1"), "", console.StateQueued},

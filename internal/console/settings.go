@@ -56,8 +56,11 @@ func (c *Console) RecordSettings(ctx context.Context, actor keepsake.Actor, sett
 		if err := tx.SetSetting(ctx, sqlcgen.SetSettingParams{Name: settingsName, Value: now}); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, actor, audit.Entry{Action: audit.SettingsChange, Outcome: audit.Allowed,
-			Detail: audit.Change(before, after)})
+		return audit.Record(ctx, tx, actor, audit.Entry{
+			Action:  audit.SettingsChange,
+			Outcome: audit.Allowed,
+			Detail:  audit.Change(before, after),
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("put the settings on record: %w", err)

@@ -125,8 +125,12 @@ func (c *Console) rebuild(ctx context.Context, of *platform, provider string) (i
 func complete(copies []keepsake.Copy, all []engine.Provider) []keepsake.Copy {
 	for _, p := range all {
 		if !slices.ContainsFunc(copies, func(cp keepsake.Copy) bool { return cp.Provider == p.Name }) {
-			copies = append(copies, keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite,
-				Error: "not asked yet"})
+			copies = append(copies, keepsake.Copy{
+				Provider: p.Name,
+				Medium:   p.Medium,
+				Offsite:  p.Offsite,
+				Error:    "not asked yet",
+			})
 		}
 	}
 	return copies
@@ -166,8 +170,11 @@ func (c *Console) savePoints(
 			if len(marked) == 0 {
 				return nil
 			}
-			return audit.Record(ctx, tx, system, audit.Entry{Action: audit.PointSync, Outcome: audit.Allowed,
-				Detail: map[string]any{"points": marked}})
+			return audit.Record(ctx, tx, system, audit.Entry{
+				Action:  audit.PointSync,
+				Outcome: audit.Allowed,
+				Detail:  map[string]any{"points": marked},
+			})
 		})
 		if err != nil {
 			return 0, fmt.Errorf("store the list of recovery points: %w", err)

@@ -66,8 +66,14 @@ func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsI
 	limit := limitOf(in.Limit)
 	var rows []sqlcgen.BackupTest
 	err := c.db.InTx(ctx, actor, func(tx db.Tx) error {
-		p := sqlcgen.ListAllTestsParams{BeforeAt: aeon, BeforeID: lastID, Since: in.From, Kind: in.Kind, Ok: in.Passed,
-			Most: int32(limit + 1)}
+		p := sqlcgen.ListAllTestsParams{
+			BeforeAt: aeon,
+			BeforeID: lastID,
+			Since:    in.From,
+			Kind:     in.Kind,
+			Ok:       in.Passed,
+			Most:     int32(limit + 1),
+		}
 		if !in.To.IsZero() {
 			p.BeforeAt, p.BeforeID = in.To, firstID
 		}
@@ -86,8 +92,15 @@ func (c *Console) ListTests(ctx context.Context, actor keepsake.Actor, in TestsI
 			rows, err = tx.ListAllTests(ctx, p)
 			return err
 		}
-		rows, err = tx.ListPointTests(ctx, sqlcgen.ListPointTestsParams{PointID: in.Point, BeforeAt: p.BeforeAt,
-			BeforeID: p.BeforeID, Since: p.Since, Kind: p.Kind, Ok: p.Ok, Most: p.Most})
+		rows, err = tx.ListPointTests(ctx, sqlcgen.ListPointTestsParams{
+			PointID:  in.Point,
+			BeforeAt: p.BeforeAt,
+			BeforeID: p.BeforeID,
+			Since:    p.Since,
+			Kind:     p.Kind,
+			Ok:       p.Ok,
+			Most:     p.Most,
+		})
 		return err
 	})
 	if err != nil {

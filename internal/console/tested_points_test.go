@@ -18,13 +18,21 @@ func TestTestsAreListedWithWhatTheyFound(t *testing.T) {
 	e.points = []engine.Point{fakePoint("20260101T000000Z-aa", time.Now().Add(-2*time.Hour), "local", "s3", "away"),
 		fakePoint("20260102T000000Z-bb", time.Now().Add(-time.Hour), "local", "s3", "away")}
 	e.verify = func(in engine.VerifyInput) (engine.VerifyResult, error) {
-		r := engine.VerifyResult{OK: true, Seconds: 1, Findings: []engine.VerifyFinding{},
-			Copies: map[string][]keepsake.Copy{}, Proofs: map[string]engine.PointProof{}}
+		r := engine.VerifyResult{
+			OK:       true,
+			Seconds:  1,
+			Findings: []engine.VerifyFinding{},
+			Copies:   map[string][]keepsake.Copy{},
+			Proofs:   map[string]engine.PointProof{},
+		}
 		for _, p := range e.points {
 			if in.Point == "" || in.Point == p.ID {
 				r.Copies[p.ID] = copies("local", "s3", "away")
-				r.Proofs[p.ID] = engine.PointProof{RowsExpected: 10, RowsFound: 10,
-					Integrity: map[string]float64{"local": 1, "s3": 1, "away": 1}}
+				r.Proofs[p.ID] = engine.PointProof{
+					RowsExpected: 10,
+					RowsFound:    10,
+					Integrity:    map[string]float64{"local": 1, "s3": 1, "away": 1},
+				}
 			}
 		}
 		if in.Deep { // one copy is damaged, one provider does not answer
@@ -141,8 +149,11 @@ func TestPointsAndOperationsAreFoundByWhatTheyAreFor(t *testing.T) {
 	w, e := newWorld(t), newFakeEngine()
 	now := time.Now()
 	mark := func(wedding, milestone string, days int) []keepsake.WeddingMark {
-		return []keepsake.WeddingMark{{WeddingID: wedding, Date: now.AddDate(0, 0, days).UTC().Format(time.DateOnly),
-			Milestone: milestone}}
+		return []keepsake.WeddingMark{{
+			WeddingID: wedding,
+			Date:      now.AddDate(0, 0, days).UTC().Format(time.DateOnly),
+			Milestone: milestone,
+		}}
 	}
 	all := []string{"local", "s3", "away"}
 	e.points = []engine.Point{fakePoint("p1", now.Add(-4*time.Minute), all...),

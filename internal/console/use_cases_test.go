@@ -148,8 +148,12 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		},
 		"PreviewScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.PreviewScope(ctx, a, in) },
 		"RestoreScope": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.RestoreScope(ctx, a, console.RestoreScopeInput{ScopedInput: in, Name: "Couple", Confirmation: "Couple",
-				Fingerprint: "x"})
+			return c.RestoreScope(ctx, a, console.RestoreScopeInput{
+				ScopedInput:  in,
+				Name:         "Couple",
+				Confirmation: "Couple",
+				Fingerprint:  "x",
+			})
 		},
 		"UndoScope": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.UndoScope(ctx, a, x.restore) },
 		"RebuildFromProvider": func(ctx context.Context, a keepsake.Actor) (any, error) {
@@ -159,8 +163,11 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return nil, c.RecordSettings(ctx, a, map[string]string{"server.second_approver": "false"})
 		},
 		"SaveMilestone": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return nil, c.SaveMilestone(ctx, a, console.SaveMilestoneInput{WeddingID: x.wedding, Name: "tasting",
-				Day: time.Now()})
+			return nil, c.SaveMilestone(ctx, a, console.SaveMilestoneInput{
+				WeddingID: x.wedding,
+				Name:      "tasting",
+				Day:       time.Now(),
+			})
 		},
 		"SavePoint": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return nil, c.SavePoint(ctx, a, console.SavePointInput{ID: x.point})
@@ -181,8 +188,12 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			return c.StartBackup(ctx, a, console.StartBackupInput{Type: keepsake.BackupIncremental, WeddingID: x.wedding})
 		},
 		"StartRestore": func(ctx context.Context, a keepsake.Actor) (any, error) {
-			return c.StartRestore(ctx, a, console.StartRestoreInput{Point: x.point, Scope: theWedding(x.wedding),
-				Database: "x", Confirmation: "x"})
+			return c.StartRestore(ctx, a, console.StartRestoreInput{
+				Point:        x.point,
+				Scope:        theWedding(x.wedding),
+				Database:     "x",
+				Confirmation: "x",
+			})
 		},
 	}
 }
@@ -299,8 +310,12 @@ func (w *orgWorld) theirs() theirs {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	o, err := w.c.RestoreScope(ctx, ofSecond, console.RestoreScopeInput{ScopedInput: in, Fingerprint: p.Fingerprint,
-		Name: p.Name, Confirmation: p.Name})
+	o, err := w.c.RestoreScope(ctx, ofSecond, console.RestoreScopeInput{
+		ScopedInput:  in,
+		Fingerprint:  p.Fingerprint,
+		Name:         p.Name,
+		Confirmation: p.Name,
+	})
 	x.operations = append(x.operations, done(ofSecond, o, err))
 	if o, err = w.c.GetOperation(ctx, ofSecond, x.operations[0]); err != nil || o.Asked == nil {
 		w.t.Fatalf("%+v, %v", o, err)
@@ -319,8 +334,11 @@ func (w *orgWorld) theirs() theirs {
 			w.t.Fatal(err)
 		}
 	}
-	if err := w.c.SaveMilestone(ctx, ofSecond, console.SaveMilestoneInput{WeddingID: x.wedding,
-		Name: "what only they know", Day: time.Now()}); err != nil {
+	if err := w.c.SaveMilestone(ctx, ofSecond, console.SaveMilestoneInput{
+		WeddingID: x.wedding,
+		Name:      "what only they know",
+		Day:       time.Now(),
+	}); err != nil {
 		w.t.Fatal(err)
 	}
 	return x

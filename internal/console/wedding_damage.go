@@ -103,8 +103,11 @@ func ChooseSafePoint(d *engine.Damage, points []Point) {
 // pointsOf are the recovery points that may hold a wedding, newest first.
 func (c *Console) pointsOf(ctx context.Context, p *platform, actor keepsake.Actor, wedding string) ([]Point, error) {
 	points, err := c.inPoints(ctx, actor, wedding, func(tx db.Tx) ([]Point, error) {
-		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{Platform: p.Name, WeddingID: &wedding,
-			Most: timelinePoints})
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{
+			Platform:  p.Name,
+			WeddingID: &wedding,
+			Most:      timelinePoints,
+		})
 		if err != nil {
 			return nil, err
 		}

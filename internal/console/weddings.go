@@ -100,10 +100,15 @@ func (f finder) gone(ctx context.Context, actor keepsake.Actor, q engine.Wedding
 	if err != nil || then.Total == 0 {
 		return found
 	}
-	out := FoundWeddings{Platform: found.Platform, From: from, Total: then.Total, Days: then.Days,
+	out := FoundWeddings{
+		Platform:       found.Platform,
+		From:           from,
+		Total:          then.Total,
+		Days:           then.Days,
 		VendorsMissing: then.VendorsMissing,
 		Missing: "No wedding in the platform fits. These are in the newest recovery point: they were deleted or renamed " +
-			"since, and can be brought back."}
+			"since, and can be brought back.",
+	}
 	for _, w := range then.Weddings {
 		out.Weddings = append(out.Weddings, judged(w, q.Today))
 	}
@@ -229,8 +234,8 @@ func (c *Console) ListWeddings(ctx context.Context, actor keepsake.Actor, in Wed
 func (f finder) page(ctx context.Context, actor keepsake.Actor, in WeddingsInput, now time.Time) (page WeddingPage,
 	err error) {
 	if !plain(in.Search) || utf8.RuneCountInString(in.Search) > longestSearch {
-		return page, keepsake.Errorf(keepsake.CodeInvalid, "This cannot be searched for: use at most %d characters of text.",
-			longestSearch)
+		return page, keepsake.Errorf(keepsake.CodeInvalid,
+			"This cannot be searched for: use at most %d characters of text.", longestSearch)
 	}
 	limit := limitOf(in.Limit)
 	q := engine.WeddingSearch{Text: in.Search, Today: day(now), Limit: limit + 1}
@@ -379,8 +384,11 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	}
 	t.Wedding, t.Missing, t.From, t.Platform = found.Weddings[0], found.Missing, found.From, found.Platform
 	t.Points, err = c.inPoints(ctx, actor, id, func(tx db.Tx) ([]Point, error) {
-		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{Platform: p.Name, WeddingID: &id,
-			Most: timelinePoints})
+		rows, err := tx.ListWeddingPoints(ctx, sqlcgen.ListWeddingPointsParams{
+			Platform:  p.Name,
+			WeddingID: &id,
+			Most:      timelinePoints,
+		})
 		if err != nil {
 			return nil, err
 		}

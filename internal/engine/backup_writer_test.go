@@ -23,8 +23,12 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
+	w := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(source),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Writer: key},
+	})
 	first := backup(t, w, keepsake.BackupFull)
 	if !first.Protected || first.ChunksNew != first.ChunksTotal {
 		t.Errorf("the first: %+v", first)
@@ -44,8 +48,11 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	}
 
 	target := testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: first.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  first.Point,
+		Target: keepsake.Secret(target),
+	}); !r.Verified ||
 		r.Rows != first.Rows {
 		t.Errorf("restored: %+v", r)
 	}
@@ -61,8 +68,11 @@ func TestAWriterBacksUpWhatItCannotRead(t *testing.T) {
 	wantError(t, err, keepsake.CodeInvalid, "nothing was backed up", "take a full backup")
 	for name, read := range map[string]func() error{
 		"restore": func() error {
-			_, err := w.Restore(ctx, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(testenv.DB(t))},
+			_, err := w.Restore(ctx, engine.RestoreInput{
+				Scope:  keepsake.Everything(),
+				Point:  "latest",
+				Target: keepsake.Secret(testenv.DB(t)),
+			},
 				engine.Discard)
 			return err
 		},
@@ -86,8 +96,12 @@ func TestAWriterBeginsNoRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: key}})
+	w := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(source),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Writer: key},
+	})
 	r := backup(t, w, keepsake.BackupFull)
 	if c := copyOf(t, r.Copies, list[2].Name); c.Confirmed ||
 		!strings.HasSuffix(c.Error, "run keepsake repo add-provider offsite where the repository's key is.") || r.Protected {

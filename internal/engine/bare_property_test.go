@@ -35,10 +35,14 @@ func drawBare(t *rapid.T, roles []string) []drawn {
 	quoted := func(r string) string { return pgx.Identifier{r}.Sanitize() }
 	for i := range rapid.IntRange(1, 4).Draw(t, "tables") {
 		table := fmt.Sprintf("t%d", i)
-		all = append(all, drawn{sql: "create table " + table + " (id int primary key, name text)",
-			check: "select to_regclass('" + table + "') is not null"},
-			drawn{sql: "insert into " + table + " select i, 'x' from generate_series(1, 20) i",
-				check: "select count(*) = 20 from " + table})
+		all = append(all, drawn{
+			sql:   "create table " + table + " (id int primary key, name text)",
+			check: "select to_regclass('" + table + "') is not null",
+		},
+			drawn{
+				sql:   "insert into " + table + " select i, 'x' from generate_series(1, 20) i",
+				check: "select count(*) = 20 from " + table,
+			})
 		granted := map[string]bool{}
 		if rapid.Bool().Draw(t, "owned") {
 			r := role.Draw(t, "owner")
@@ -74,15 +78,20 @@ func drawBare(t *rapid.T, roles []string) []drawn {
 		}
 		if rapid.Bool().Draw(t, "trigger") {
 			f, r := fmt.Sprintf("f%d", i), role.Draw(t, "function's owner")
-			all = append(all, drawn{sql: "create function " + f +
-				"() returns trigger language plpgsql as 'begin return new; end'", check: "select to_regproc('" + f +
-				"') is not null"},
+			all = append(all, drawn{
+				sql:   "create function " + f + "() returns trigger language plpgsql as 'begin return new; end'",
+				check: "select to_regproc('" + f + "') is not null",
+			},
 				drawn{"alter function " + f + " owner to " + quoted(r), []string{r}, "owner", "public." + f,
 					fmt.Sprintf("select pg_get_userbyid(proowner) = '%s' from pg_proc where proname = '%s'", r, f)},
-				drawn{sql: fmt.Sprintf("create trigger tr%d before insert on %s for each row execute function %s()", i, table, f),
-					check: fmt.Sprintf("select exists (select from pg_trigger where tgname = 'tr%d')", i)},
-				drawn{sql: fmt.Sprintf("comment on trigger tr%d on %s is 'kept'", i, table),
-					check: fmt.Sprintf("select obj_description(oid) = 'kept' from pg_trigger where tgname = 'tr%d'", i)})
+				drawn{
+					sql:   fmt.Sprintf("create trigger tr%d before insert on %s for each row execute function %s()", i, table, f),
+					check: fmt.Sprintf("select exists (select from pg_trigger where tgname = 'tr%d')", i),
+				},
+				drawn{
+					sql:   fmt.Sprintf("comment on trigger tr%d on %s is 'kept'", i, table),
+					check: fmt.Sprintf("select obj_description(oid) = 'kept' from pg_trigger where tgname = 'tr%d'", i),
+				})
 		}
 	}
 	for i, r := range roles {

@@ -36,10 +36,12 @@ type drawnRun struct {
 func drawRuns(t *rapid.T) [][]drawnRun {
 	one := rapid.Custom(func(t *rapid.T) drawnRun {
 		order := rapid.Permutation([]int{0, 1, 2}).Draw(t, "order")
-		r := drawnRun{providers: order[:rapid.IntRange(1, 3).Draw(t, "providers")],
-			writer: rapid.IntRange(0, 4).Draw(t, "writer") == 0,
-			kind: rapid.SampledFrom([]keepsake.BackupType{keepsake.BackupFull, keepsake.BackupIncremental,
-				keepsake.BackupCritical}).Draw(t, "type")}
+		r := drawnRun{
+			providers: order[:rapid.IntRange(1, 3).Draw(t, "providers")],
+			writer:    rapid.IntRange(0, 4).Draw(t, "writer") == 0,
+			kind: rapid.SampledFrom([]keepsake.BackupType{keepsake.BackupFull,
+				keepsake.BackupIncremental, keepsake.BackupCritical}).Draw(t, "type"),
+		}
 		if rapid.Bool().Draw(t, "killed") {
 			r.kill = rapid.IntRange(1, 60).Draw(t, "uploads")
 		}
@@ -118,8 +120,12 @@ func TestBackupsAtOnce(t *testing.T) {
 			for point, want := range states {
 				for _, p := range w.list {
 					target := testenv.DB(t)
-					r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-						Point: point, Target: keepsake.Secret(target), Provider: p.Name})
+					r := restore(t, e, engine.RestoreInput{
+						Scope:    keepsake.Everything(),
+						Point:    point,
+						Target:   keepsake.Secret(target),
+						Provider: p.Name,
+					})
 					if !r.Verified || len(r.Damaged) > 0 {
 						t.Errorf("%s from %s: %+v", point, p.Name, r)
 					}
@@ -152,9 +158,11 @@ type directories struct {
 
 func newDirectories(t testing.TB) directories {
 	t.Helper()
-	w := directories{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"},
-		{Name: "offsite", Medium: "gcs", Offsite: true}},
-		key: repository.NewKeyFile()}
+	w := directories{
+		list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "second", Medium: "s3"},
+			{Name: "offsite", Medium: "gcs", Offsite: true}},
+		key: repository.NewKeyFile(),
+	}
 	for i := range w.list {
 		w.dirs = append(w.dirs, filepath.Join(t.TempDir(), w.list[i].Name))
 		w.list[i].Store = openFile(t, w.dirs[i])
@@ -206,8 +214,12 @@ func (w directories) atOnce(t *testing.T, source string, writer keepsake.Secret,
 		}
 		mine := engineWith(t, source, list, w.key)
 		if r.writer {
-			mine = engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
-				DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+			mine = engine.New(engine.Options{
+				PlatformURL: keepsake.Secret(source),
+				Providers:   list,
+				DataMap:     keepsake.DefaultDataMap(),
+				Key:         repository.KeySource{Writer: writer},
+			})
 		}
 		wg.Go(func() {
 			got, err := mine.Backup(ctx, engine.BackupInput{Type: r.kind}, engine.Discard)
@@ -305,8 +317,12 @@ func TestAChunkThatAnotherRunSealedIsSound(t *testing.T) {
 		}
 	}
 	// Without the provider that has the very bytes, and with a provider that has nothing yet.
-	fresh := engine.Provider{Name: "fresh", Medium: "s3", Offsite: true,
-		Store: openFile(t, filepath.Join(t.TempDir(), "fresh"))}
+	fresh := engine.Provider{
+		Name:    "fresh",
+		Medium:  "s3",
+		Offsite: true,
+		Store:   openFile(t, filepath.Join(t.TempDir(), "fresh")),
+	}
 	without := engineWith(t, source, []engine.Provider{w.list[0], w.list[1], fresh}, key)
 	for _, kind := range []keepsake.BackupType{keepsake.BackupIncremental, keepsake.BackupFull} {
 		if r := backup(t, without, kind); !r.Protected {

@@ -93,8 +93,8 @@ func order(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, "insert into orders (lines) values ($1) returning id", n).Scan(&id); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "insert into lines (order_id, text) select $1, 'line ' || i from generate_series(1, $2) i", id,
-		n)
+	_, err := tx.Exec(ctx, "insert into lines (order_id, text) select $1, 'line ' || i from generate_series(1, $2) i",
+		id, n)
 	return err
 }
 
@@ -149,8 +149,11 @@ func TestSnapshotsUnderConcurrentWritesAreConsistent(t *testing.T) {
 	orders := int64(0)
 	for _, p := range points {
 		target := testenv.DB(t)
-		if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-			Point: p.Point, Target: keepsake.Secret(target)}); !r.Verified {
+		if r := restore(t, e, engine.RestoreInput{
+			Scope:  keepsake.Everything(),
+			Point:  p.Point,
+			Target: keepsake.Secret(target),
+		}); !r.Verified {
 			t.Errorf("restore: %+v", r)
 		}
 		if n := one[int64](t, target, "select sum(balance)::int8 from accounts"); n != 3_000_000 {

@@ -87,8 +87,11 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 	prove := func(name string) {
 		t.Helper()
 		target := testenv.DB(t)
-		restored := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-			Point: "latest", Target: keepsake.Secret(target)})
+		restored := restore(t, e, engine.RestoreInput{
+			Scope:  keepsake.Everything(),
+			Point:  "latest",
+			Target: keepsake.Secret(target),
+		})
 		if was, is := stateOf(t, url), stateOf(t, target); !restored.Verified || was.differs(is) != "" {
 			t.Fatalf("%s: %s", name, was.differs(is))
 		}
@@ -100,8 +103,8 @@ func TestFewChangedRowsCostLittle(t *testing.T) {
 		}
 		awaitOlder(t, url)
 		inc := backup(t, e, keepsake.BackupIncremental)
-		t.Logf("round %d: %d of %d bytes, %d of %d chunks", round, inc.BytesNew, full.BytesNew, inc.ChunksNew,
-			inc.ChunksTotal)
+		t.Logf("round %d: %d of %d bytes, %d of %d chunks",
+			round, inc.BytesNew, full.BytesNew, inc.ChunksNew, inc.ChunksTotal)
 		if inc.BytesNew*4 > full.BytesNew {
 			t.Errorf("round %d uploaded %d bytes, the full backup %d", round, inc.BytesNew, full.BytesNew)
 		}

@@ -62,20 +62,48 @@ func New(opts Options) *Engine {
 	}
 	set := &replicas.Set{Providers: opts.Providers, Key: opts.Key, Silence: opts.Silence, Now: opts.Now}
 	questions := platform.NewQuestions(opts.PlatformURL)
-	return &Engine{opts: opts, replicas: set, questions: questions,
-		weddings: weddings.NewFinder(set, opts.DataMap, questions, opts.Now),
-		snapshots: &snapshot.Taker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas,
-			DataMap: opts.DataMap,
-			PGBin:   opts.PGBin, Tool: Version, Workers: opts.Workers, Now: opts.Now},
-		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
-		restorer: &restore.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ConsoleURL: opts.ConsoleURL,
+	return &Engine{
+		opts:      opts,
+		replicas:  set,
+		questions: questions,
+		weddings:  weddings.NewFinder(set, opts.DataMap, questions, opts.Now),
+		snapshots: &snapshot.Taker{
+			Replicas:       set,
+			PlatformURL:    opts.PlatformURL,
 			ManagedSchemas: opts.ManagedSchemas,
-			DataMap:        opts.DataMap, PGBin: opts.PGBin, Workers: opts.Workers, Now: opts.Now},
-		checker: &check.Checker{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas,
-			DataMap: opts.DataMap,
-			PGBin:   opts.PGBin, Questions: questions, Now: opts.Now},
-		scopes: &scoped.Restorer{Replicas: set, PlatformURL: opts.PlatformURL, ManagedSchemas: opts.ManagedSchemas,
-			DataMap: opts.DataMap, Now: opts.Now},
+			DataMap:        opts.DataMap,
+			PGBin:          opts.PGBin,
+			Tool:           Version,
+			Workers:        opts.Workers,
+			Now:            opts.Now,
+		},
+		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
+		restorer: &restore.Restorer{
+			Replicas:       set,
+			PlatformURL:    opts.PlatformURL,
+			ConsoleURL:     opts.ConsoleURL,
+			ManagedSchemas: opts.ManagedSchemas,
+			DataMap:        opts.DataMap,
+			PGBin:          opts.PGBin,
+			Workers:        opts.Workers,
+			Now:            opts.Now,
+		},
+		checker: &check.Checker{
+			Replicas:       set,
+			PlatformURL:    opts.PlatformURL,
+			ManagedSchemas: opts.ManagedSchemas,
+			DataMap:        opts.DataMap,
+			PGBin:          opts.PGBin,
+			Questions:      questions,
+			Now:            opts.Now,
+		},
+		scopes: &scoped.Restorer{
+			Replicas:       set,
+			PlatformURL:    opts.PlatformURL,
+			ManagedSchemas: opts.ManagedSchemas,
+			DataMap:        opts.DataMap,
+			Now:            opts.Now,
+		},
 	}
 }
 

@@ -124,8 +124,11 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	restored := func(target string) int64 { return one[int64](t, target, "select count(*) from guests") }
 	before := restored(source)
 	target := testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: point.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  point.Point,
+		Target: keepsake.Secret(target),
+	}); !r.Verified ||
 		restored(target) != before-gone {
 		t.Errorf("%d of %d guests came back, %d were erased: %+v", restored(target), before, gone, r)
 	}
@@ -150,8 +153,11 @@ func TestErasedRowsComeBackNowhere(t *testing.T) {
 	// The platform still has the rows, so they are backed up anew.
 	next := backup(t, e, keepsake.BackupIncremental)
 	target = testenv.DB(t)
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: next.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  next.Point,
+		Target: keepsake.Secret(target),
+	}); !r.Verified ||
 		restored(target) != before {
 		t.Errorf("%d of %d guests came back: %+v", restored(target), before, r)
 	}

@@ -22,8 +22,12 @@ func inOrder(t *testing.T, url string, list []engine.Provider, key keepsake.Secr
 	for _, i := range order {
 		some = append(some, list[i])
 	}
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: some, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: key}})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   some,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+	})
 	t.Cleanup(e.Close)
 	return e
 }
@@ -89,8 +93,11 @@ func TestADamagedHeaderKeepsNobodyFromBackups(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		target := testenv.DB(t)
-		if got := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-			Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
+		if got := restore(t, e, engine.RestoreInput{
+			Scope:  keepsake.Everything(),
+			Point:  "latest",
+			Target: keepsake.Secret(target),
+		}); !got.Verified ||
 			got.Provider == p.Name {
 			t.Errorf("%+v", got)
 		}

@@ -59,9 +59,13 @@ func newHungWorld(t *testing.T, url string, take bool) hungWorld {
 
 func (w hungWorld) engine(t *testing.T) *engine.Engine {
 	t.Helper()
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list,
-		DataMap: keepsake.DefaultDataMap(),
-		Key:     repository.KeySource{Key: w.key}, Silence: shortly})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(w.url),
+		Providers:   w.list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: w.key},
+		Silence:     shortly,
+	})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
@@ -109,8 +113,11 @@ func TestAHungProviderHoldsNothingUp(t *testing.T) {
 		},
 		"restore": func(t *testing.T, e *engine.Engine, w hungWorld) {
 			target := testenv.DB(t)
-			r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(target)})
+			r := restore(t, e, engine.RestoreInput{
+				Scope:  keepsake.Everything(),
+				Point:  "latest",
+				Target: keepsake.Secret(target),
+			})
 			if !r.Verified {
 				t.Errorf("%+v", r)
 			}
@@ -230,9 +237,13 @@ func hungVerify(t *testing.T, e *engine.Engine, deep bool) {
 func TestHealthyProvidersPublishWhileAnotherHangs(t *testing.T) {
 	t.Parallel()
 	w := newHungWorld(t, season(t), false)
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(w.url), Providers: w.list,
-		DataMap: keepsake.DefaultDataMap(),
-		Key:     repository.KeySource{Key: w.key}, Silence: time.Hour})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(w.url),
+		Providers:   w.list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: w.key},
+		Silence:     time.Hour,
+	})
 	t.Cleanup(e.Close)
 	w.hangs.Hang(false, func(verb, key string) bool { return verb == "put" && strings.HasPrefix(key, "chunks/") })
 	published := make(chan struct{})
@@ -405,8 +416,8 @@ func photos(t *testing.T, url string, n int) {
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
 	for i := range n {
-		if _, err := conn.Exec(context.Background(), "insert into photos (id, body) values ($1, $2)", i,
-			noise(uint64(i), 1<<20)); err != nil {
+		if _, err := conn.Exec(context.Background(), "insert into photos (id, body) values ($1, $2)",
+			i, noise(uint64(i), 1<<20)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,8 +26,8 @@ func incrementalsByChange(t testing.TB, e *engine.Engine, url, change string) (r
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %d rows, %d bytes uploaded, %d chunks new, %.2f s", kind, r.Rows, r.Uploaded["local"], r.ChunksNew,
-			r.Seconds)
+		t.Logf("%s: %d rows, %d bytes uploaded, %d chunks new, %.2f s",
+			kind, r.Rows, r.Uploaded["local"], r.ChunksNew, r.Seconds)
 		return r.Uploaded["local"]
 	}
 	take(keepsake.BackupFull)
@@ -50,8 +50,8 @@ func TestIncrementalsCostByChange(t *testing.T) {
 	e := engineWith(t, url, w.list, w.key)
 	row, nothing := incrementalsByChange(t, e, url, "update guests set name = 'another' where id = 77777")
 	if row > mostAfterOneRow || nothing > mostAfterNothing {
-		t.Errorf("after one row %d bytes, want at most %d; after nothing %d, want at most %d", row, mostAfterOneRow, nothing,
-			mostAfterNothing)
+		t.Errorf("after one row %d bytes, want at most %d; after nothing %d, want at most %d",
+			row, mostAfterOneRow, nothing, mostAfterNothing)
 	}
 	w2, err := e.WeddingAt(t.Context(), engine.ScopeInput{Scope: ofWedding("1"), Point: "latest"})
 	if err != nil || len(w2.Tables) == 0 {

@@ -42,8 +42,11 @@ func TestDamagedIndexPagesArePassedBy(t *testing.T) {
 	point := backup(t, e, keepsake.BackupFull)
 	pages := flipPages(t, w.dirs[0])
 
-	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: point.Point, Target: keepsake.Secret(testenv.DB(t))})
+	r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  point.Point,
+		Target: keepsake.Secret(testenv.DB(t)),
+	})
 	if !r.Verified || r.Rows != point.Rows || len(r.Damaged) == 0 || !strings.HasPrefix(r.Damaged[0].Object, "indexes/") {
 		t.Errorf("restored: %+v", r)
 	}
@@ -88,8 +91,11 @@ func TestDamagedIndexPagesArePassedBy(t *testing.T) {
 		t.Errorf("what nobody has was repaired: %+v, %v", r, err)
 	}
 	again := backup(t, e, keepsake.BackupFull)
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: again.Point, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  again.Point,
+		Target: keepsake.Secret(testenv.DB(t)),
+	}); !r.Verified ||
 		r.Rows != point.Rows {
 		t.Errorf("restored from the next: %+v", r)
 	}

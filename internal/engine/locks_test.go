@@ -44,12 +44,18 @@ func TestTwoRestoresIntoOneDatabase(t *testing.T) {
 	e := newEngine(t, source, providers(t))
 	backup(t, e, keepsake.BackupFull)
 	var second error
-	first, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: target},
+	first, err := e.Restore(t.Context(), engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: target,
+	},
 		&watcher{onProgress: func(p engine.Progress) {
 			if p.RowsDone > 0 && second == nil {
-				_, second = e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-					Point: "latest", Target: target}, engine.Discard)
+				_, second = e.Restore(t.Context(), engine.RestoreInput{
+					Scope:  keepsake.Everything(),
+					Point:  "latest",
+					Target: target,
+				}, engine.Discard)
 			}
 		}})
 	if err != nil || !first.Verified {

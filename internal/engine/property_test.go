@@ -86,8 +86,11 @@ func TestAnyPlatformComesBackAsItWas(t *testing.T) {
 					t.Errorf("not carried: %+v", at.backup.NotCarried)
 				}
 				target := testenv.DB(t)
-				r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-					Point: at.backup.Point, Target: keepsake.Secret(target)})
+				r := restore(t, e, engine.RestoreInput{
+					Scope:  keepsake.Everything(),
+					Point:  at.backup.Point,
+					Target: keepsake.Secret(target),
+				})
 				if !r.Verified || r.Rows != at.backup.Rows || len(r.NotCarried) > 0 {
 					t.Errorf("restore: %+v after backup %+v", r, at.backup)
 				}

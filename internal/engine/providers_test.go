@@ -40,8 +40,11 @@ func TestProviderDownFromTheStart(t *testing.T) {
 				t.Errorf("lacks %q, want it to name the copy offsite", r.Lacks)
 			}
 			target := testenv.DB(t)
-			if got := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(target)}); !got.Verified ||
+			if got := restore(t, e, engine.RestoreInput{
+				Scope:  keepsake.Everything(),
+				Point:  "latest",
+				Target: keepsake.Secret(target),
+			}); !got.Verified ||
 				got.Provider == down {
 				t.Errorf("restore while %s is down: %+v", down, got)
 			}
@@ -59,8 +62,12 @@ func TestProviderDownFromTheStart(t *testing.T) {
 			}
 			wantProtected(t, e, 2)
 			alone := testenv.DB(t)
-			restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: r.Point, Target: keepsake.Secret(alone), Provider: down})
+			restore(t, e, engine.RestoreInput{
+				Scope:    keepsake.Everything(),
+				Point:    r.Point,
+				Target:   keepsake.Secret(alone),
+				Provider: down,
+			})
 			same(t, target, alone)
 		})
 	}
@@ -147,8 +154,8 @@ func TestSlowProviderLagsAndCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 72 {
-		if _, err := conn.Exec(t.Context(), "insert into photos (id, body) values ($1, $2)", i,
-			noise(uint64(i), 1<<20)); err != nil {
+		if _, err := conn.Exec(t.Context(), "insert into photos (id, body) values ($1, $2)",
+			i, noise(uint64(i), 1<<20)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,8 +220,11 @@ func TestProviderThatCorruptsOnReading(t *testing.T) {
 				t.Errorf("the copy at %s is still confirmed: %+v", bad, c)
 			}
 			target := testenv.DB(t)
-			got := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(target)})
+			got := restore(t, e, engine.RestoreInput{
+				Scope:  keepsake.Everything(),
+				Point:  "latest",
+				Target: keepsake.Secret(target),
+			})
 			if !got.Verified || got.Provider == bad || bad == "local" && len(got.Damaged) == 0 {
 				t.Errorf("restore: from %s, damaged %+v", got.Provider, got.Damaged)
 			}
@@ -225,8 +235,12 @@ func TestProviderThatCorruptsOnReading(t *testing.T) {
 			}
 			same(t, url, target)
 			alone := testenv.DB(t)
-			_, err = e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(alone), Provider: bad},
+			_, err = e.Restore(t.Context(), engine.RestoreInput{
+				Scope:    keepsake.Everything(),
+				Point:    "latest",
+				Target:   keepsake.Secret(alone),
+				Provider: bad,
+			},
 				engine.Discard)
 			wantError(t, err, keepsake.CodeDamaged, "chunk ")
 			wantUnfinished(t, alone)
@@ -264,8 +278,8 @@ func TestFullBackupReplacesDamagedCopies(t *testing.T) {
 func TestLyingS3(t *testing.T) {
 	t.Parallel()
 	url, lying := season(t), testenv.LyingS3(t)
-	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, lying, lying.Endpoint),
-		openGCS(t, testenv.GCS(t)))
+	w := trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")),
+		openS3(t, lying, lying.Endpoint), openGCS(t, testenv.GCS(t)))
 	e := newEngine(t, url, w.list)
 	backup(t, e, keepsake.BackupFull)
 	grow(t, url)
@@ -274,7 +288,11 @@ func TestLyingS3(t *testing.T) {
 	}
 	wantProtected(t, e, 2)
 	target := testenv.DB(t)
-	restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(target), Provider: "cloud"})
+	restore(t, e, engine.RestoreInput{
+		Scope:    keepsake.Everything(),
+		Point:    "latest",
+		Target:   keepsake.Secret(target),
+		Provider: "cloud",
+	})
 	same(t, url, target)
 }

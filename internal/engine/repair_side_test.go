@@ -84,8 +84,12 @@ func TestRepairBringsUndosNotesAndSealsEverywhere(t *testing.T) {
 		if keys := keysAt(t, alone, "undo/", "notes/"); len(keys) != 3 {
 			t.Errorf("%s has %q", alone.Name, keys)
 		}
-		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: []engine.Provider{alone},
-			DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+		e := engine.New(engine.Options{
+			PlatformURL: keepsake.Secret(url),
+			Providers:   []engine.Provider{alone},
+			DataMap:     keepsake.DefaultDataMap(),
+			Key:         repository.KeySource{Key: key},
+		})
 		t.Cleanup(e.Close)
 		if points, err := e.Points(t.Context(), ""); err != nil || len(points) != 1 || !points[0].Locked {
 			t.Errorf("%s: %v %+v", alone.Name, err, points)
@@ -127,8 +131,13 @@ func TestASlowProviderKeepsNoOtherFromBeingRepaired(t *testing.T) {
 		return false
 	})
 	slow.Hang(false, manifest)
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: w.list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}, Silence: time.Hour})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   w.list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+		Silence:     time.Hour,
+	})
 	t.Cleanup(e.Close)
 	type end struct {
 		r   engine.RepairResult

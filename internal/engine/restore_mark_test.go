@@ -32,8 +32,11 @@ func unfinished(t *testing.T, e *engine.Engine) string {
 	target := testenv.DB(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, err := e.Restore(ctx, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(target)},
+	_, err := e.Restore(ctx, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: keepsake.Secret(target),
+	},
 		stopAt{engine.StageIndexing, stop})
 	if err == nil || one[bool](t, target, "select to_regclass('keepsake_restore.run') is null") {
 		t.Fatalf("the restore was not stopped in the middle: %v", err)
@@ -72,8 +75,11 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	target := unfinished(t, e)
 	run(t, source, "insert into guests (of) values (null)")
 	newer := backup(t, e, keepsake.BackupFull)
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: newer.Point, Target: keepsake.Secret(target)}); !r.Verified ||
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  newer.Point,
+		Target: keepsake.Secret(target),
+	}); !r.Verified ||
 		len(r.Exceptions) != 0 {
 		t.Errorf("another point into the unfinished database: %+v", r)
 	}
@@ -96,9 +102,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 		for _, q := range made {
 			run(t, target, q)
 		}
-		_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-			Point: "latest", Target: keepsake.Secret(target)},
-			engine.Discard)
+		_, err := e.Restore(t.Context(),
+			engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
 		for what := range made {
 			wantError(t, err, keepsake.CodeConflict, what, "somebody else", "nothing was written")
 		}
@@ -110,16 +115,19 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 	theirs, copied := unfinished(t, e), testenv.DB(t)
 	stranger := newEngine(t, source, providers(t))
 	backup(t, stranger, keepsake.BackupFull)
-	_, err := stranger.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(theirs)},
-		engine.Discard)
+	_, err := stranger.Restore(t.Context(),
+		engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(theirs)}, engine.Discard)
 	wantError(t, err, keepsake.CodeConflict, "no restore from this repository", "nothing was written")
 	proof := one[string](t, theirs, "select encode(proof, 'hex') from keepsake_restore.run")
 	run(t, copied, "create table precious (id int)", "create schema keepsake_restore",
 		"create table keepsake_restore.run (id uuid, point text, started_at timestamptz, state text, proof bytea)",
 		"insert into keepsake_restore.run values (null, null, null, null, decode('"+proof+"', 'hex'))")
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(copied), Create: true},
+	_, err = e.Restore(t.Context(), engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: keepsake.Secret(copied),
+		Create: true,
+	},
 		engine.Discard)
 	wantError(t, err, keepsake.CodeConflict, "precious", "nothing was written")
 	if one[bool](t, copied, "select to_regclass('precious') is null") {
@@ -129,9 +137,8 @@ func TestUnfinishedRestoreIsClearedOnlyWhenItIsAlone(t *testing.T) {
 		{"create table keepsake_restore.run (id int)"}, {"create view keepsake_restore.run as select 1 as proof"}} {
 		forged := testenv.DB(t)
 		run(t, forged, append([]string{"create schema keepsake_restore"}, inside...)...)
-		_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-			Point: "latest", Target: keepsake.Secret(forged)},
-			engine.Discard)
+		_, err := e.Restore(t.Context(),
+			engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(forged)}, engine.Discard)
 		wantError(t, err, keepsake.CodeConflict,
 			"it has a schema keepsake_restore that no restore from this repository made in it", "nothing was written",
 			"drop it if nobody needs it")
@@ -168,8 +175,11 @@ func TestRestoreClearsNothingMadeMeanwhile(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+	_, err := e.Restore(t.Context(), engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: keepsake.Secret(target),
+	}, engine.Discard)
 	if !made {
 		t.Fatal("nothing was made")
 	}

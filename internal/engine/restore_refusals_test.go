@@ -81,8 +81,12 @@ func TestServerWithoutTheExtensionGetsTheRest(t *testing.T) {
 		"update pg_extension set extname = 'marks' where extname = 'hstore'")
 	e := newEngine(t, source, providers(t))
 	backup(t, e, keepsake.BackupFull)
-	r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(create), Create: true})
+	r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: keepsake.Secret(create),
+		Create: true,
+	})
 	if r.Verified || r.Outcome != engine.OutcomeExceptions || r.Tables != 1 || r.Rows != 1 {
 		t.Errorf("restored %d rows of %d tables, verified %v, %q: %s", r.Rows, r.Tables, r.Verified, r.Outcome, r.Message)
 	}
@@ -171,8 +175,11 @@ func TestRolesMissingOnTheTarget(t *testing.T) {
 			b := backup(t, e, keepsake.BackupFull)
 			run(t, source, "reassign owned by "+role+" to postgres", "drop owned by "+role, "drop role "+role)
 
-			r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(target)})
+			r := restore(t, e, engine.RestoreInput{
+				Scope:  keepsake.Everything(),
+				Point:  "latest",
+				Target: keepsake.Secret(target),
+			})
 			if !r.Verified || r.Rows != b.Rows {
 				t.Errorf("restored %d of %d rows, verified: %v", r.Rows, b.Rows, r.Verified)
 			}
@@ -219,8 +226,11 @@ func TestOneTierNamesTheForeignKeysItBreaks(t *testing.T) {
 		"insert into payments values (1, 1)")
 	e := newEngine(t, source, providers(t))
 	b := backup(t, e, keepsake.BackupFull)
-	r := restore(t, e, engine.RestoreInput{Scope: ofTier(keepsake.TierCritical), Point: "latest",
-		Target: keepsake.Secret(target)})
+	r := restore(t, e, engine.RestoreInput{
+		Scope:  ofTier(keepsake.TierCritical),
+		Point:  "latest",
+		Target: keepsake.Secret(target),
+	})
 	if !r.Verified || r.Rows != 101 || r.Tables != 3 || r.Rows == b.Rows {
 		t.Errorf("restored %+v, want the 101 rows of weddings, clients and organizations", r)
 	}
@@ -271,14 +281,16 @@ func TestOtherEncodingsComeBackByteForByte(t *testing.T) {
 			end $$`)
 			e := newEngine(t, source, providers(t))
 			backup(t, e, keepsake.BackupFull)
-			_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(wrong)},
-				engine.Discard)
+			_, err := e.Restore(t.Context(),
+				engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(wrong)}, engine.Discard)
 			wantError(t, err, keepsake.CodeInvalid, "UTF8", encoding)
 			wantUnwritten(t, wrong)
-			if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-				Point: "latest", Target: keepsake.Secret(target),
-				Create: true}); !r.Verified || len(r.NotCarried) != 0 {
+			if r := restore(t, e, engine.RestoreInput{
+				Scope:  keepsake.Everything(),
+				Point:  "latest",
+				Target: keepsake.Secret(target),
+				Create: true,
+			}); !r.Verified || len(r.NotCarried) != 0 {
 				t.Errorf("restore: %+v", r)
 			}
 			if got := one[string](t, target, "select getdatabaseencoding()"); got != encoding {
@@ -341,9 +353,13 @@ func TestHostingServicesSchemaKeepsItsDefinitions(t *testing.T) {
 		"email text, confirmed boolean default true)",
 		"create function auth.version() returns int language sql as 'select 2'",
 		"create table auth.sessions (id int primary key)", "insert into auth.sessions values (99)")
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: providers(t),
-		DataMap: keepsake.DefaultDataMap(),
-		Key:     repository.KeySource{Key: repository.NewKeyFile()}, ManagedSchemas: []string{"auth", "storage"}})
+	e := engine.New(engine.Options{
+		PlatformURL:    keepsake.Secret(source),
+		Providers:      providers(t),
+		DataMap:        keepsake.DefaultDataMap(),
+		Key:            repository.KeySource{Key: repository.NewKeyFile()},
+		ManagedSchemas: []string{"auth", "storage"},
+	})
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,12 @@ import (
 func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	err := sample.Load(t.Context(), url, sample.Options{Weddings: 60, Organizations: 5, Seed: 2,
-		Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
+	err := sample.Load(t.Context(), url, sample.Options{
+		Weddings:      60,
+		Organizations: 5,
+		Seed:          2,
+		Today:         time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +34,11 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	own, _ := photograph(t, url, wedding)
 
 	alone := testenv.DB(t)
-	r, err := e.Restore(t.Context(), engine.RestoreInput{Scope: ofWedding(wedding), Point: "latest",
-		Target: keepsake.Secret(alone)}, nil)
+	r, err := e.Restore(t.Context(), engine.RestoreInput{
+		Scope:  ofWedding(wedding),
+		Point:  "latest",
+		Target: keepsake.Secret(alone),
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +68,11 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	}
 
 	whole := testenv.DB(t)
-	if r, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(whole),
-		Scope: keepsake.MustScope(keepsake.OrganizationScope(organization))}, nil); err != nil {
+	if r, err = e.Restore(t.Context(), engine.RestoreInput{
+		Point:  "latest",
+		Target: keepsake.Secret(whole),
+		Scope:  keepsake.MustScope(keepsake.OrganizationScope(organization)),
+	}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := one[int](t, whole, "select count(*) from weddings where organization_id = '"+organization+"'"),
@@ -78,8 +88,11 @@ func TestOneWeddingIntoANewDatabase(t *testing.T) {
 	if err == nil || keepsake.CodeOf(err) != keepsake.CodeInvalid {
 		t.Errorf("no scope at all: %v", err)
 	}
-	_, err = e.Restore(t.Context(), engine.RestoreInput{Point: "latest", Target: keepsake.Secret(testenv.DB(t)),
-		Scope: ofWedding("no such wedding")}, nil)
+	_, err = e.Restore(t.Context(), engine.RestoreInput{
+		Point:  "latest",
+		Target: keepsake.Secret(testenv.DB(t)),
+		Scope:  ofWedding("no such wedding"),
+	}, nil)
 	if err == nil || keepsake.CodeOf(err) == keepsake.CodeInternal {
 		t.Errorf("a wedding that is not there: %v", err)
 	}

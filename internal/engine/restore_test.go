@@ -147,8 +147,11 @@ func TestEverythingComesBackTheSame(t *testing.T) {
 		t.Errorf("restore: %+v after backup %+v", r, b)
 	}
 	same(t, source, target)
-	_, err := e.Restore(t.Context(), engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: "latest", Target: keepsake.Secret(target)}, engine.Discard)
+	_, err := e.Restore(t.Context(), engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: keepsake.Secret(target),
+	}, engine.Discard)
 	if keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("a second restore into the same database: %v, want a conflict", err)
 	}

@@ -83,8 +83,8 @@ func TestRestoreOfTablesWithOddNames(t *testing.T) {
 			}
 			run(t, url, "create schema if not exists "+pgx.Identifier{o.schema}.Sanitize(),
 				fmt.Sprintf("create table %s (id int primary key, v text, %s)", o.sql(), column),
-				fmt.Sprintf("insert into %s select i, 'table %d row ' || i, 1 + i %% 3 from generate_series(%d, 12) i", o.sql(), i,
-					1+i))
+				fmt.Sprintf("insert into %s select i, 'table %d row ' || i, 1 + i %% 3 from generate_series(%d, 12) i",
+					o.sql(), i, 1+i))
 		}
 		e := engineWith(t, url, providers(t), repository.NewKeyFile())
 		backup(t, e, keepsake.BackupFull)

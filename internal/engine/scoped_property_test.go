@@ -39,11 +39,15 @@ type shapeTable struct {
 func drawShape(t *rapid.T) platformShape {
 	var s platformShape
 	for i := range rapid.IntRange(1, 5).Draw(t, "tables") {
-		s.tables = append(s.tables, shapeTable{name: fmt.Sprintf("Table %d", i),
-			parent: rapid.IntRange(-1, i-1).Draw(t, "parent"),
-			direct: rapid.Bool().Draw(t, "direct"), composite: rapid.Bool().Draw(t, "composite"),
-			self:    rapid.Bool().Draw(t, "self"),
-			virtual: rapid.Bool().Draw(t, "virtual"), shared: rapid.Bool().Draw(t, "shared")})
+		s.tables = append(s.tables, shapeTable{
+			name:      fmt.Sprintf("Table %d", i),
+			parent:    rapid.IntRange(-1, i-1).Draw(t, "parent"),
+			direct:    rapid.Bool().Draw(t, "direct"),
+			composite: rapid.Bool().Draw(t, "composite"),
+			self:      rapid.Bool().Draw(t, "self"),
+			virtual:   rapid.Bool().Draw(t, "virtual"),
+			shared:    rapid.Bool().Draw(t, "shared"),
+		})
 	}
 	return s
 }
@@ -84,8 +88,12 @@ func (s *platformShape) statements() []string {
 		columns = append(columns, "primary key ("+key(i)+")")
 		q := func(name string) string { return `"` + name + `"` }
 		if t.virtual {
-			s.virtual = append(s.virtual, keepsake.VirtualKey{Table: "public." + t.name, Columns: strings.Split(refs, ", "),
-				References: "public." + parent, ReferencedColumns: strings.Split(key(t.parent), ", ")})
+			s.virtual = append(s.virtual, keepsake.VirtualKey{
+				Table:             "public." + t.name,
+				Columns:           strings.Split(refs, ", "),
+				References:        "public." + parent,
+				ReferencedColumns: strings.Split(key(t.parent), ", "),
+			})
 		} else {
 			after = append(after,
 				fmt.Sprintf("alter table %s add foreign key (%s) references %s (%s) deferrable initially deferred", q(t.name), refs,
@@ -223,8 +231,12 @@ func TestScopesOfAnyShape(t *testing.T) {
 		list := providers(t)
 		m := keepsake.DefaultDataMap()
 		m.ForeignKeys = shape.virtual
-		e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: m,
-			Key: repository.KeySource{Key: repository.NewKeyFile()}})
+		e := engine.New(engine.Options{
+			PlatformURL: keepsake.Secret(url),
+			Providers:   list,
+			DataMap:     m,
+			Key:         repository.KeySource{Key: repository.NewKeyFile()},
+		})
 		if _, err := e.Init(t.Context()); err != nil {
 			rt.Fatal(err)
 		}
@@ -235,8 +247,11 @@ func TestScopesOfAnyShape(t *testing.T) {
 		run(t, url, shape.edits(r, wedding)...)
 		damaged := shape.state(t, url, wedding, true)
 
-		s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: ofWedding(fmt.Sprint(wedding)), Point: "latest",
-			Mode: scope.Rewind})
+		s, err := e.ReadScope(t.Context(), engine.ScopeInput{
+			Scope: ofWedding(fmt.Sprint(wedding)),
+			Point: "latest",
+			Mode:  scope.Rewind,
+		})
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -51,8 +51,12 @@ func differing(a, b map[string]string) (tables []string) {
 func TestOneWeddingBack(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	err := sample.Load(t.Context(), url, sample.Options{Weddings: 60, Organizations: 5, Seed: 1,
-		Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
+	err := sample.Load(t.Context(), url, sample.Options{
+		Weddings:      60,
+		Organizations: 5,
+		Seed:          1,
+		Today:         time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,12 @@ func everyTable(t *testing.T, url string) map[string]string {
 func TestTiersAndEverythingBack(t *testing.T) {
 	t.Parallel()
 	url := testenv.DB(t)
-	err := sample.Load(t.Context(), url, sample.Options{Weddings: 40, Organizations: 4, Seed: 3,
-		Today: time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC)})
+	err := sample.Load(t.Context(), url, sample.Options{
+		Weddings:      40,
+		Organizations: 4,
+		Seed:          3,
+		Today:         time.Date(2026, 6, 20, 0, 0, 0, 0, time.UTC),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,12 @@ func foundWorld(t *testing.T) (live, away *engine.Engine) {
 	live = engineWith(t, url, list, key)
 	t.Cleanup(live.Close)
 	backup(t, live, keepsake.BackupFull)
-	away = engine.New(engine.Options{PlatformURL: "postgres://nobody@127.0.0.1:1/nothing", Providers: list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	away = engine.New(engine.Options{
+		PlatformURL: "postgres://nobody@127.0.0.1:1/nothing",
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+	})
 	t.Cleanup(away.Close)
 	return live, away
 }
@@ -66,16 +70,18 @@ func TestWeddingsAreListed(t *testing.T) {
 		{"after the last that has a day", engine.WeddingQuery{
 			After: &engine.WeddingPlace{Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Couple: "Older & Gone", ID: "5"}},
 			[]string{"8", "7"}},
-		{"after one that has none", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}},
-			[]string{"7"}},
+		{"after one that has none",
+			engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Never & Ever", ID: "8"}}, []string{"7"}},
 		{"a page", engine.WeddingQuery{After: &engine.WeddingPlace{Day: today, Couple: "Ada & Carl", ID: "3"}, Limit: 2},
 			[]string{"9", "2"}},
 		{"after one that is gone", engine.WeddingQuery{
 			After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada", ID: "0"}, Limit: 2}, []string{"2", "10"}},
 		{"after a past one", engine.WeddingQuery{
 			After: &engine.WeddingPlace{Day: today.AddDate(0, 0, -2), Couple: "Past & Gone", ID: "4"}}, []string{"5", "8", "7"}},
-		{"of an organization", engine.WeddingQuery{Organization: "oak",
-			After: &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"}}, []string{"6", "4"}},
+		{"of an organization", engine.WeddingQuery{
+			Organization: "oak",
+			After:        &engine.WeddingPlace{Day: today.AddDate(0, 0, 2), Couple: "Ada & Ben", ID: "2"},
+		}, []string{"6", "4"}},
 		{"of nobody", engine.WeddingQuery{Organization: "elm"}, nil},
 		{"beyond the end", engine.WeddingQuery{After: &engine.WeddingPlace{Couple: "Not & Agreed", ID: "7"}}, nil},
 		{"the next days", engine.WeddingQuery{Within: 2}, []string{"3", "9", "2"}},
@@ -286,8 +292,12 @@ func TestNotesOutliveProviders(t *testing.T) {
 	if _, err := all.ReadNote(t.Context(), "access"); keepsake.CodeOf(err) != keepsake.CodeNotFound {
 		t.Errorf("a topic without notes: %v", err)
 	}
-	some := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list[1:],
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Key: key}})
+	some := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   list[1:],
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+	})
 	for _, x := range []struct {
 		e    *engine.Engine
 		text string

@@ -23,8 +23,12 @@ import (
 )
 
 // quick gives up on a store that is away after moments, and on one that hangs after a few seconds.
-var quick = storage.RetryOptions{Attempts: 2, Wait: time.Millisecond, MaxWait: time.Millisecond,
-	Patience: 5 * time.Second}
+var quick = storage.RetryOptions{
+	Attempts: 2,
+	Wait:     time.Millisecond,
+	MaxWait:  time.Millisecond,
+	Patience: 5 * time.Second,
+}
 
 func ofWedding(id string) keepsake.Scope { return keepsake.MustScope(keepsake.WeddingScope(id)) }
 
@@ -33,8 +37,12 @@ func ofTier(t keepsake.Tier) keepsake.Scope { return keepsake.MustScope(keepsake
 // engineWith returns an engine for a key and providers that may have been used before.
 func engineWith(t testing.TB, url string, list []engine.Provider, key keepsake.Secret) *engine.Engine {
 	t.Helper()
-	e := engine.New(engine.Options{PlatformURL: keepsake.Secret(url), Providers: list, DataMap: keepsake.DefaultDataMap(),
-		Key: repository.KeySource{Key: key}})
+	e := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(url),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Key: key},
+	})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {
 		t.Fatal(err)
@@ -53,9 +61,14 @@ func openFile(t testing.TB, dir string) storage.Provider {
 
 func openS3(t *testing.T, b testenv.S3Bucket, endpoint string) storage.Provider {
 	t.Helper()
-	p, err := storage.OpenS3(t.Context(), storage.S3Options{Endpoint: endpoint, Region: testenv.Region, Bucket: b.Name,
-		PathStyle:   true,
-		AccessKeyID: b.AccessKey, SecretAccessKey: keepsake.Secret(b.SecretKey)})
+	p, err := storage.OpenS3(t.Context(), storage.S3Options{
+		Endpoint:        endpoint,
+		Region:          testenv.Region,
+		Bucket:          b.Name,
+		PathStyle:       true,
+		AccessKeyID:     b.AccessKey,
+		SecretAccessKey: keepsake.Secret(b.SecretKey),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,15 +95,17 @@ type trio struct {
 func newTrio(t *testing.T) trio {
 	t.Helper()
 	b := testenv.S3(t)
-	return trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")), openS3(t, b, b.Endpoint),
-		openGCS(t, testenv.GCS(t)))
+	return trioOf(t, openFile(t, filepath.Join(t.TempDir(), "local")),
+		openS3(t, b, b.Endpoint), openGCS(t, testenv.GCS(t)))
 }
 
 func trioOf(t *testing.T, stores ...storage.Provider) trio {
 	t.Helper()
-	w := trio{list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "cloud", Medium: "s3"},
-		{Name: "offsite", Medium: "gcs", Offsite: true}},
-		faults: map[string]*storagetest.FaultyProvider{}}
+	w := trio{
+		list: []engine.Provider{{Name: "local", Medium: "disk"}, {Name: "cloud", Medium: "s3"},
+			{Name: "offsite", Medium: "gcs", Offsite: true}},
+		faults: map[string]*storagetest.FaultyProvider{},
+	}
 	for i := range w.list {
 		f := storagetest.Faulty(stores[i])
 		w.faults[w.list[i].Name], w.list[i].Store = f, storage.Retry(f, quick)

@@ -78,16 +78,23 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+	w := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(source),
+		Providers:   list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Writer: writer},
+	})
 	written := backup(t, w, keepsake.BackupFull)
 	run(t, source, "delete from guests where id > 100")
 	forged := backup(t, w, keepsake.BackupFull)
 	f := newForgery(t, list[0], key, writer)
 
 	f.replace(own.Point, forged.Point)
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: own.Point, Target: keepsake.Secret(testenv.DB(t))}); r.Rows !=
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  own.Point,
+		Target: keepsake.Secret(testenv.DB(t)),
+	}); r.Rows !=
 		own.Rows || !r.Verified {
 		t.Errorf("restored %d rows, want %d: %+v", r.Rows, own.Rows, r)
 	}
@@ -102,8 +109,11 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 	}
 
 	f.replace(written.Point, forged.Point)
-	_, err = e.Restore(ctx, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: written.Point, Target: keepsake.Secret(testenv.DB(t))},
+	_, err = e.Restore(ctx, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  written.Point,
+		Target: keepsake.Secret(testenv.DB(t)),
+	},
 		engine.Discard)
 	wantError(t, err, keepsake.CodeDamaged, "not the same at every provider", "local, second, offsite", "--provider")
 	if v, err = e.Verify(ctx, engine.VerifyInput{}, engine.Discard); err != nil || len(v.Findings) != 1 ||
@@ -114,9 +124,12 @@ func TestAWritersKeyReplacesNoRecoveryPoint(t *testing.T) {
 		len(r.Remaining) != 1 {
 		t.Errorf("what nobody can tell was repaired: %+v, %v", r, err)
 	}
-	if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-		Point: written.Point, Target: keepsake.Secret(testenv.DB(t)),
-		Provider: list[1].Name}); r.Rows != written.Rows {
+	if r := restore(t, e, engine.RestoreInput{
+		Scope:    keepsake.Everything(),
+		Point:    written.Point,
+		Target:   keepsake.Secret(testenv.DB(t)),
+		Provider: list[1].Name,
+	}); r.Rows != written.Rows {
 		t.Errorf("from the provider that is trusted: %+v", r)
 	}
 }
@@ -132,8 +145,12 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := engine.New(engine.Options{PlatformURL: keepsake.Secret(source), Providers: w.list,
-		DataMap: keepsake.DefaultDataMap(), Key: repository.KeySource{Writer: writer}})
+	written := engine.New(engine.Options{
+		PlatformURL: keepsake.Secret(source),
+		Providers:   w.list,
+		DataMap:     keepsake.DefaultDataMap(),
+		Key:         repository.KeySource{Writer: writer},
+	})
 	theirs := backup(t, written, keepsake.BackupFull)
 	f := newForgery(t, w.list[0], w.key, writer)
 	for _, id := range []string{point.Point, theirs.Point} { // a chunk of the repository's own key, and one of a writer's
@@ -151,8 +168,11 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 				t.Errorf("verified, deep %v: %+v, %v", deep, v.Findings, err)
 			}
 		}
-		if r := restore(t, e, engine.RestoreInput{Scope: keepsake.Everything(),
-			Point: id, Target: keepsake.Secret(testenv.DB(t))}); !r.Verified ||
+		if r := restore(t, e, engine.RestoreInput{
+			Scope:  keepsake.Everything(),
+			Point:  id,
+			Target: keepsake.Secret(testenv.DB(t)),
+		}); !r.Verified ||
 			len(r.Damaged) != 1 {
 			t.Errorf("restored: %+v", r)
 		}

@@ -59,8 +59,8 @@ func TestATableOfWordsFindsOtherSpellings(t *testing.T) {
 		{strings.Repeat("é", 80), strings.Repeat("e", 80), true},
 	} {
 		if got := found(c.typed, c.text); got != c.want {
-			t.Errorf("%q in %q: %v, want %v: %q in %q", c.typed, c.text, got, c.want, fold.Sought(c.typed),
-				fold.Keys(c.text, 100))
+			t.Errorf("%q in %q: %v, want %v: %q in %q",
+				c.typed, c.text, got, c.want, fold.Sought(c.typed), fold.Keys(c.text, 100))
 		}
 	}
 	if keys := fold.Keys("a b c d", 3); len(keys) != 3 {

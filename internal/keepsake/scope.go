@@ -228,8 +228,12 @@ func (f ScopeFields) Scope() (Scope, error) {
 
 // Fields returns the fields that name the scope.
 func (s Scope) Fields() ScopeFields {
-	return ScopeFields{WeddingID: s.WeddingID(), OrganizationID: s.OrganizationID(), Tiers: s.Tiers(),
-		Everything: s.kind == ScopeEverything}
+	return ScopeFields{
+		WeddingID:      s.WeddingID(),
+		OrganizationID: s.OrganizationID(),
+		Tiers:          s.Tiers(),
+		Everything:     s.kind == ScopeEverything,
+	}
 }
 
 // MarshalJSON writes the one field that is set: {"wedding":"7"}, {"tiers":["critical","high"]}. The zero Scope is an

@@ -19,8 +19,12 @@ func fieldsOfAllKinds() (all []keepsake.ScopeFields) {
 		for _, organization := range keys {
 			for _, of := range tiers {
 				for _, everything := range []bool{false, true} {
-					all = append(all, keepsake.ScopeFields{WeddingID: wedding, OrganizationID: organization, Tiers: of,
-						Everything: everything})
+					all = append(all, keepsake.ScopeFields{
+						WeddingID:      wedding,
+						OrganizationID: organization,
+						Tiers:          of,
+						Everything:     everything,
+					})
 				}
 			}
 		}
@@ -131,8 +135,8 @@ func TestScopeWords(t *testing.T) {
 		{must(keepsake.WeddingScope("7")), "", "the wedding 7", "7", "7", `{"wedding":"7"}`, false, ""},
 		{must(keepsake.OrganizationScope("a")), "Rosenhof", "the organization Rosenhof", "a", "organization a",
 			`{"organization":"a"}`, false, ""},
-		{must(keepsake.TierScope("high")), "x", "the high tier", "high tier", "tiers [high]", `{"tiers":["high"]}`, true,
-			"high"},
+		{must(keepsake.TierScope("high")), "x", "the high tier",
+			"high tier", "tiers [high]", `{"tiers":["high"]}`, true, "high"},
 		{must(keepsake.TierScope("high", "critical")), "", "the critical and high tiers", "critical and high tiers",
 			"tiers [critical high]", `{"tiers":["critical","high"]}`, true, "critical high"},
 		{must(keepsake.TierScope("standard", "high", "critical")), "", "the critical, high and standard tiers",
@@ -148,8 +152,8 @@ func TestScopeWords(t *testing.T) {
 			}
 		}
 		text, err := json.Marshal(c.in)
-		got := fmt.Sprint(c.in.Words(c.named), "|", c.in.Name(), "|", c.in.Target(), "|", string(text), "|", c.in.Wide(), "|",
-			strings.Join(holds, " "))
+		got := fmt.Sprint(c.in.Words(c.named), "|", c.in.Name(), "|", c.in.Target(),
+			"|", string(text), "|", c.in.Wide(), "|", strings.Join(holds, " "))
 		want := fmt.Sprint(c.words, "|", c.name, "|", c.target, "|", c.text, "|", c.wide, "|", c.holds)
 		if got != want || err != nil {
 			t.Errorf("got  %s (%v)\nwant %s", got, err, want)

@@ -102,11 +102,23 @@ type RootTable struct {
 // DefaultDataMap returns the data map of WedSync's own platform.
 func DefaultDataMap() DataMap {
 	return DataMap{
-		Wedding: RootTable{Table: "public.weddings", Name: "couple", Date: "wedding_date",
-			Organization: "organization_id", Places: []string{"venue", "city"}},
+		Wedding: RootTable{
+			Table:        "public.weddings",
+			Name:         "couple",
+			Date:         "wedding_date",
+			Organization: "organization_id",
+			Places:       []string{"venue", "city"},
+		},
 		Organization: RootTable{Table: "public.organizations", Name: "name"},
-		Vendor: VendorTable{Table: "public.suppliers", Kind: "kind", Name: "name", Contact: "contact_name",
-			Phone: "phone", Email: "email", Place: "city"},
+		Vendor: VendorTable{
+			Table:   "public.suppliers",
+			Kind:    "kind",
+			Name:    "name",
+			Contact: "contact_name",
+			Phone:   "phone",
+			Email:   "email",
+			Place:   "city",
+		},
 		Tiers: map[Tier][]string{
 			TierCritical: {"users", "suppliers", "clients", "organizations"},
 			TierHigh:     {"forms", "journey_instances", "audit_logs", "files", "payments"},

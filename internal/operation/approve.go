@@ -21,8 +21,12 @@ const (
 // Propose records that the operation waits for another actor's approval, in the trail and in the operation's log.
 // because follows the word "because". It writes in the caller's transaction.
 func (r *Runner) Propose(ctx context.Context, tx db.Tx, actor keepsake.Actor, id, because string) error {
-	entry := audit.Entry{Action: audit.ApprovalAsk, Target: id, Outcome: audit.Allowed,
-		Detail: map[string]any{"because": because}}
+	entry := audit.Entry{
+		Action:  audit.ApprovalAsk,
+		Target:  id,
+		Outcome: audit.Allowed,
+		Detail:  map[string]any{"because": because},
+	}
 	if err := audit.Record(ctx, tx, actor, entry); err != nil {
 		return err
 	}
@@ -45,8 +49,12 @@ func (r *Runner) Approve(ctx context.Context, tx db.Tx, actor keepsake.Actor, id
 	if err != nil {
 		return was, err
 	}
-	row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{ID: id, Actor: actor.ID, Name: actor.Name,
-		WithinSeconds: ApproveWithin.Seconds()})
+	row, err := tx.ApproveOperation(ctx, sqlcgen.ApproveOperationParams{
+		ID:            id,
+		Actor:         actor.ID,
+		Name:          actor.Name,
+		WithinSeconds: ApproveWithin.Seconds(),
+	})
 	if db.IsNoRows(err) {
 		return row, err
 	}
@@ -73,8 +81,12 @@ func (r *Runner) ExpireProposals(ctx context.Context) error {
 		}
 		for _, row := range rows {
 			if err := audit.Record(ctx, tx, system,
-				audit.Entry{Action: audit.ApprovalExpire, Target: row.ID, Outcome: audit.Allowed,
-					Detail: map[string]any{"asked_by": row.RequestedName}}); err != nil {
+				audit.Entry{
+					Action:  audit.ApprovalExpire,
+					Target:  row.ID,
+					Outcome: audit.Allowed,
+					Detail:  map[string]any{"asked_by": row.RequestedName},
+				}); err != nil {
 				return err
 			}
 			if err := r.Say(ctx, tx, row, "warn", fmt.Sprintf("Nobody approved it within %s. Nothing was started.",

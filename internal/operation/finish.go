@@ -21,8 +21,8 @@ func (r *Runner) finish(ctx context.Context, row Operation, out outcome) error {
 		out = outcome{err: err}
 	}
 	if out.err != nil && !out.cancelled {
-		r.log.ErrorContext(ctx, "an operation failed", "operation", row.ID, "kind", row.Kind, "err",
-			keepsake.CauseOf(out.err))
+		r.log.ErrorContext(ctx, "an operation failed", "operation",
+			row.ID, "kind", row.Kind, "err", keepsake.CauseOf(out.err))
 	}
 	return r.ending(ctx, func(ctx context.Context, tx db.Tx) error {
 		ended, err := tx.FinishOperation(ctx, p)
@@ -72,8 +72,13 @@ func finishParams(row Operation, out outcome) (sqlcgen.FinishOperationParams, er
 func failParams(row Operation, err error) sqlcgen.FinishOperationParams {
 	code := string(keepsake.CodeOf(err))
 	message := progress.Clean(keepsake.MessageOf(err))
-	return sqlcgen.FinishOperationParams{ID: row.ID, Fence: row.Fence, State: string(StateFailed), ErrorCode: &code,
-		ErrorMessage: &message}
+	return sqlcgen.FinishOperationParams{
+		ID:           row.ID,
+		Fence:        row.Fence,
+		State:        string(StateFailed),
+		ErrorCode:    &code,
+		ErrorMessage: &message,
+	}
 }
 
 // Stopped writes what follows from an end without a report, in the caller's transaction. For a kind that this version
@@ -101,8 +106,12 @@ func (r *Runner) endCancelled(ctx context.Context, tx db.Tx, row Operation) erro
 
 // auditEnd records how what was started ended.
 func (r *Runner) auditEnd(ctx context.Context, tx db.Tx, row Operation) error {
-	e := audit.Entry{Action: audit.EndOf(row.Kind), Target: row.ID, Outcome: audit.Allowed,
-		Detail: map[string]any{"state": row.State, "point": row.PointID, "attempt": row.Attempt}}
+	e := audit.Entry{
+		Action:  audit.EndOf(row.Kind),
+		Target:  row.ID,
+		Outcome: audit.Allowed,
+		Detail:  map[string]any{"state": row.State, "point": row.PointID, "attempt": row.Attempt},
+	}
 	if State(row.State) == StateFailed {
 		e.Outcome = audit.Failed
 		e.Detail["code"] = deref(row.ErrorCode)

@@ -38,8 +38,14 @@ type Keeper struct {
 
 // NewKeeper returns a keeper that does nothing before Run. process must name this process and no other.
 func NewKeeper(d *db.DB, log *slog.Logger, process string, duties []Duty) *Keeper {
-	return &Keeper{db: d, log: log, process: process, duties: duties, times: defaultTimes(),
-		clock: func(ctx context.Context, tx db.Tx) (time.Time, error) { return tx.GetDutyTime(ctx) }}
+	return &Keeper{
+		db:      d,
+		log:     log,
+		process: process,
+		duties:  duties,
+		times:   defaultTimes(),
+		clock:   func(ctx context.Context, tx db.Tx) (time.Time, error) { return tx.GetDutyTime(ctx) },
+	}
 }
 
 // Run does the duties until ctx ends, and then waits for those that are running.
@@ -89,8 +95,14 @@ func (k *Keeper) each(d Duty) func(context.Context) {
 			if err := tx.AddDuty(ctx, d.Name); err != nil {
 				return err
 			}
-			return tx.NoteDuty(ctx, sqlcgen.NoteDutyParams{Name: d.Name, Began: now.Add(-took), Ended: now,
-				Stale: now.Add(-noteEvery), Outcome: outcome, Message: message})
+			return tx.NoteDuty(ctx, sqlcgen.NoteDutyParams{
+				Name:    d.Name,
+				Began:   now.Add(-took),
+				Ended:   now,
+				Stale:   now.Add(-noteEvery),
+				Outcome: outcome,
+				Message: message,
+			})
 		})
 		if err != nil && ctx.Err() == nil {
 			k.log.WarnContext(ctx, "how a duty ended could not be noted", "duty", d.Name, "err", err)
@@ -136,8 +148,13 @@ func (k *Keeper) take(ctx context.Context, d Duty, seen *sight, steady time.Dura
 		if !seen.look(row, steady, k.times.take) || !d.due(row.NextAt, now, steady-seen.resting) {
 			return nil
 		}
-		fence, err = tx.TakeDuty(ctx, sqlcgen.TakeDutyParams{Name: d.Name, Holder: k.process, Fence: row.Fence,
-			Beats: row.Beats, Moment: now})
+		fence, err = tx.TakeDuty(ctx, sqlcgen.TakeDutyParams{
+			Name:   d.Name,
+			Holder: k.process,
+			Fence:  row.Fence,
+			Beats:  row.Beats,
+			Moment: now,
+		})
 		if db.IsNoRows(err) {
 			return nil // another was faster
 		}
@@ -173,8 +190,14 @@ func (k *Keeper) hold(ctx context.Context, d Duty, fence int64) error {
 		if err != nil {
 			return err
 		}
-		p := sqlcgen.EndDutyParams{Name: d.Name, Fence: fence, Moment: now, NextAt: d.following(now, outcome == failed),
-			Outcome: outcome, Message: message}
+		p := sqlcgen.EndDutyParams{
+			Name:    d.Name,
+			Fence:   fence,
+			Moment:  now,
+			NextAt:  d.following(now, outcome == failed),
+			Outcome: outcome,
+			Message: message,
+		}
 		if interrupted && outcome == failed {
 			p.NextAt, p.Message = now, "Its process was stopped."
 		}
@@ -240,8 +263,8 @@ func (k *Keeper) do(ctx context.Context, d Duty) (outcome, message string) {
 		return done, ""
 	}
 	if ctx.Err() == nil {
-		k.log.WarnContext(ctx, "could not "+d.Does+"; it is tried again", "duty", d.Name, "err", keepsake.CauseOf(err), "in",
-			d.Every)
+		k.log.WarnContext(ctx, "could not "+d.Does+"; it is tried again",
+			"duty", d.Name, "err", keepsake.CauseOf(err), "in", d.Every)
 	}
 	return failed, cmp.Or(progress.Clean(keepsake.MessageOf(err)), "It gave no reason.")
 }

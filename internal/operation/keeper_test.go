@@ -46,7 +46,11 @@ func TestOneHolderAtATime(t *testing.T) {
 	d := dbtest.Open(t, dbtest.URL(t))
 	ctx, stop := context.WithCancel(t.Context())
 	var at, runs atomic.Int32
-	duty := Duty{Name: "often", Does: "do it often", Every: time.Nanosecond, Who: OneHolder,
+	duty := Duty{
+		Name:  "often",
+		Does:  "do it often",
+		Every: time.Nanosecond,
+		Who:   OneHolder,
 		Run: func(context.Context) error {
 			if at.Add(1) > 1 {
 				t.Error("two do it at once")
@@ -56,7 +60,8 @@ func TestOneHolderAtATime(t *testing.T) {
 				stop()
 			}
 			return nil
-		}}
+		},
+	}
 	ended := make(chan struct{})
 	for _, process := range []string{"a", "b", "c"} {
 		k := keeper(d, process, duty)
@@ -80,8 +85,13 @@ func TestMissedDutyRunsOnce(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	runs := 0
-	k := keeper(d, "a", Duty{Name: "daily", Does: "do it daily", Every: 24 * time.Hour, Who: OneHolder,
-		Run: func(context.Context) error { runs++; return nil }})
+	k := keeper(d, "a", Duty{
+		Name:  "daily",
+		Does:  "do it daily",
+		Every: 24 * time.Hour,
+		Who:   OneHolder,
+		Run:   func(context.Context) error { runs++; return nil },
+	})
 	// At the first look there is no row: it was never done, and is due.
 	if k.whenDue(k.duties[0])(t.Context()); runs != 1 {
 		t.Fatalf("the first start makes %d runs", runs)
@@ -105,8 +115,13 @@ func TestMissedDutyRunsOnce(t *testing.T) {
 func TestDeadHolderIsFollowed(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
-	duty := Duty{Name: "held", Does: "hold it", Every: time.Hour, Who: OneHolder,
-		Run: func(context.Context) error { return nil }}
+	duty := Duty{
+		Name:  "held",
+		Does:  "hold it",
+		Every: time.Hour,
+		Who:   OneHolder,
+		Run:   func(context.Context) error { return nil },
+	}
 	dead, next := keeper(d, "dead", duty), keeper(d, "next", duty)
 	fence := take(t, dead, &sight{}, 0)
 	if fence != 1 {
@@ -148,12 +163,17 @@ func TestHolderThatCannotCountStops(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.URL(t))
 	began := make(chan struct{})
-	k := keeper(d, "a", Duty{Name: "cut off", Does: "go on", Every: time.Hour, Who: OneHolder,
+	k := keeper(d, "a", Duty{
+		Name:  "cut off",
+		Does:  "go on",
+		Every: time.Hour,
+		Who:   OneHolder,
 		Run: func(ctx context.Context) error {
 			close(began)
 			<-ctx.Done()
 			return ctx.Err()
-		}})
+		},
+	})
 	k.times.beat, k.times.hold = 5*time.Millisecond, 50*time.Millisecond
 	fence := take(t, k, &sight{}, 0)
 	ended := make(chan error)
@@ -171,13 +191,18 @@ func TestFailedDutyIsKeptInWords(t *testing.T) {
 	d := dbtest.Open(t, dbtest.URL(t))
 	for _, who := range []Who{OneHolder, EachProcess} {
 		var fail error
-		k := keeper(d, "a", Duty{Name: string(who), Does: "do it", Every: time.Hour, Who: who,
+		k := keeper(d, "a", Duty{
+			Name:  string(who),
+			Does:  "do it",
+			Every: time.Hour,
+			Who:   who,
 			Run: func(context.Context) error {
 				if fail == nil {
 					panic("a fault")
 				}
 				return fail
-			}})
+			},
+		})
 		act := k.each(k.duties[0])
 		if who == OneHolder {
 			act = k.whenDue(k.duties[0])

@@ -22,8 +22,11 @@ type LeaseTimes struct {
 }
 
 func (t LeaseTimes) orDefault() LeaseTimes {
-	return LeaseTimes{Beat: cmp.Or(max(t.Beat, 0), 2*time.Second), Expiry: cmp.Or(max(t.Expiry, 0), 12*time.Second),
-		Reconcile: cmp.Or(max(t.Reconcile, 0), 2*time.Second)}
+	return LeaseTimes{
+		Beat:      cmp.Or(max(t.Beat, 0), 2*time.Second),
+		Expiry:    cmp.Or(max(t.Expiry, 0), 12*time.Second),
+		Reconcile: cmp.Or(max(t.Reconcile, 0), 2*time.Second),
+	}
 }
 
 const (
@@ -64,8 +67,8 @@ func (r *Runner) hold(ctx context.Context, row Operation, cancel context.CancelC
 				cancel(progress.ErrLeaseLost)
 				return
 			case err != nil && ctx.Err() == nil:
-				r.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on", "operation", row.ID, "err",
-					keepsake.CauseOf(err))
+				r.log.WarnContext(ctx, "a lease could not be renewed; the operation goes on",
+					"operation", row.ID, "err", keepsake.CauseOf(err))
 			}
 		}
 	}()
@@ -110,11 +113,14 @@ func (r *Runner) ending(ctx context.Context, fn func(context.Context, db.Tx) err
 			err = backoff.Permanent(progress.ErrLeaseLost)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2,
-		MaxInterval: longestPause}), backoff.WithMaxElapsedTime(endTime),
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
+		InitialInterval: firstPause,
+		Multiplier:      2,
+		MaxInterval:     longestPause,
+	}), backoff.WithMaxElapsedTime(endTime),
 		backoff.WithNotify(func(err error, pause time.Duration) {
-			r.log.WarnContext(ctx, "an operation's end could not be written down yet", "err", keepsake.CauseOf(err), "retry_in",
-				pause)
+			r.log.WarnContext(ctx, "an operation's end could not be written down yet",
+				"err", keepsake.CauseOf(err), "retry_in", pause)
 		}))
 	return err
 }

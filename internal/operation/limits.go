@@ -22,8 +22,13 @@ type Limits[N ~string] map[N]int
 // into the transaction that writes what is started: a start that is refused for another reason costs nothing.
 func (l Limits[N]) Use(ctx context.Context, tx db.Tx, platform string, actor keepsake.Actor, name N) (
 	left keepsake.Quota, allowed bool, err error) {
-	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{ActorID: actor.ID, Platform: platform, Kind: string(name),
-		WindowSeconds: LimitWindow.Seconds(), Most: int32(l[name])})
+	used, err := tx.UseLimit(ctx, sqlcgen.UseLimitParams{
+		ActorID:       actor.ID,
+		Platform:      platform,
+		Kind:          string(name),
+		WindowSeconds: LimitWindow.Seconds(),
+		Most:          int32(l[name]),
+	})
 	if err != nil {
 		return left, false, fmt.Errorf("count the start: %w", err)
 	}
@@ -34,8 +39,11 @@ func (l Limits[N]) Use(ctx context.Context, tx db.Tx, platform string, actor kee
 // Left returns what is left to an actor under each name.
 func (l Limits[N]) Left(ctx context.Context, tx db.Tx, platform string, actor keepsake.Actor) (
 	map[N]keepsake.Quota, error) {
-	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{ActorID: actor.ID, Platform: platform,
-		WindowSeconds: LimitWindow.Seconds()})
+	uses, err := tx.ListLimitUses(ctx, sqlcgen.ListLimitUsesParams{
+		ActorID:       actor.ID,
+		Platform:      platform,
+		WindowSeconds: LimitWindow.Seconds(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read what was used of the limits: %w", err)
 	}

@@ -40,9 +40,16 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 		return nil, fmt.Errorf("open the job queue: %w", err)
 	}
 	host, _ := os.Hostname() // a nameless host is still told apart by the rest
-	r := &Runner{Lease: lease.orDefault(), Hub: progress.NewHub(d, log), db: d, log: log, now: now, jobs: jobs,
+	r := &Runner{
+		Lease:   lease.orDefault(),
+		Hub:     progress.NewHub(d, log),
+		db:      d,
+		log:     log,
+		now:     now,
+		jobs:    jobs,
 		kinds:   map[Name]Kind{},
-		process: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])}
+		process: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8]),
+	}
 	for _, k := range kinds {
 		r.kinds[k.About().Name] = k
 	}
@@ -113,11 +120,13 @@ func (r *Runner) work(ctx context.Context, duties []Duty) error {
 // queue into it. Every worker calls it, and calls at once do no harm. It reports whether a worker was lost.
 func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
 	err = r.db.InTx(ctx, keepsake.System("reconcile"), func(tx db.Tx) error {
-		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{ExpirySeconds: r.Lease.Expiry.Seconds(),
-			MostAttempts: mostAttempts,
-			ErrorCode:    string(keepsake.CodeInternal),
+		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{
+			ExpirySeconds: r.Lease.Expiry.Seconds(),
+			MostAttempts:  mostAttempts,
+			ErrorCode:     string(keepsake.CodeInternal),
 			ErrorMessage: fmt.Sprintf("It was started %d times, and each time its worker died. It is not started again: see "+
-				"the worker's log for the cause.", mostAttempts)})
+				"the worker's log for the cause.", mostAttempts),
+		})
 		if err != nil {
 			return fmt.Errorf("expire leases: %w", err)
 		}

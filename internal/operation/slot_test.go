@@ -52,8 +52,13 @@ var slotKinds = []Kind{
 }
 
 func (k slotKind) About() About {
-	return About{Name: k.name, Queue: QueueDefault, Permission: keepsake.MayBackup, Slots: k.slots,
-		Cancelled: "Cancelled."}
+	return About{
+		Name:       k.name,
+		Queue:      QueueDefault,
+		Permission: keepsake.MayBackup,
+		Slots:      k.slots,
+		Cancelled:  "Cancelled.",
+	}
 }
 
 func (slotKind) Run(context.Context, Operation, report.Reporter) (Report, error) {
@@ -73,8 +78,8 @@ type player struct {
 
 func newPlayer(d *db.DB, seed uint64) (*player, error) {
 	quietly := slog.New(slog.DiscardHandler)
-	r, err := NewRunner(d, quietly, time.Now, LeaseTimes{Beat: 50 * time.Millisecond, Expiry: 300 * time.Millisecond},
-		slotKinds...)
+	r, err := NewRunner(d, quietly, time.Now,
+		LeaseTimes{Beat: 50 * time.Millisecond, Expiry: 300 * time.Millisecond}, slotKinds...)
 	return &player{r: r, d: d, dice: rand.New(rand.NewPCG(seed, 1))}, err
 }
 
@@ -108,10 +113,17 @@ func (p *player) step(ctx context.Context) error {
 // ask asks for an operation of any kind, which may be told that its slot is taken.
 func (p *player) ask(ctx context.Context) error {
 	about := slotKinds[p.dice.IntN(len(slotKinds))].About()
-	row := sqlcgen.InsertOperationParams{ID: uuid.Must(uuid.NewV7()).String(), Kind: string(about.Name),
-		Platform: []string{"main", "other"}[p.dice.IntN(2)], Labels: []byte("{}"), Weddings: []byte("[]"),
-		Slots: about.SlotNames(), State: string(StateQueued), RequestedBy: "2",
-		RequestedName: "bea@example.org"}
+	row := sqlcgen.InsertOperationParams{
+		ID:            uuid.Must(uuid.NewV7()).String(),
+		Kind:          string(about.Name),
+		Platform:      []string{"main", "other"}[p.dice.IntN(2)],
+		Labels:        []byte("{}"),
+		Weddings:      []byte("[]"),
+		Slots:         about.SlotNames(),
+		State:         string(StateQueued),
+		RequestedBy:   "2",
+		RequestedName: "bea@example.org",
+	}
 	if about.Name == "restore" {
 		row.Target, row.TargetDatabase, row.Restore = "platform server", "copy", []byte(`{"scope": {"everything": true}}`)
 		if p.dice.IntN(2) == 0 {
@@ -365,9 +377,16 @@ func TestTwoProcessesRaceForASlot(t *testing.T) {
 			<-begin
 			answers <- d.InTx(t.Context(), person, func(tx db.Tx) error {
 				return about.Refusal(tx.InsertOperation(t.Context(), sqlcgen.InsertOperationParams{
-					ID: uuid.Must(uuid.NewV7()).String(), Kind: string(about.Name), Platform: "main", Labels: []byte("{}"),
-					Weddings: []byte("[]"), Slots: about.SlotNames(), State: string(StateQueued),
-					RequestedBy: "1", RequestedName: person.Name}))
+					ID:            uuid.Must(uuid.NewV7()).String(),
+					Kind:          string(about.Name),
+					Platform:      "main",
+					Labels:        []byte("{}"),
+					Weddings:      []byte("[]"),
+					Slots:         about.SlotNames(),
+					State:         string(StateQueued),
+					RequestedBy:   "1",
+					RequestedName: person.Name,
+				}))
 			})
 		}()
 	}

@@ -85,8 +85,8 @@ func (h *Hub) Run(ctx context.Context) {
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
-		h.log.WarnContext(ctx, "live updates are late: listening to the console database broke off", "err", err, "retry_in",
-			wait)
+		h.log.WarnContext(ctx, "live updates are late: listening to the console database broke off",
+			"err", err, "retry_in", wait)
 	}))
 }
 

@@ -31,8 +31,13 @@ func held(t *testing.T) (*db.DB, keepsake.Secret) {
 	url := dbtest.Tables(t)
 	d := dbtest.Open(t, url)
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-		p := sqlcgen.InsertOperationParams{ID: id, Kind: "verify", State: "queued", Labels: []byte("{}"),
-			Weddings: []byte("[]")}
+		p := sqlcgen.InsertOperationParams{
+			ID:       id,
+			Kind:     "verify",
+			State:    "queued",
+			Labels:   []byte("{}"),
+			Weddings: []byte("[]"),
+		}
 		if err := tx.InsertOperation(t.Context(), p); err != nil {
 			return err
 		}

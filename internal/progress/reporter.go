@@ -52,8 +52,16 @@ type Reporter struct {
 // hold.
 func NewReporter(ctx context.Context, d *db.DB, operation string, fence int64, log *slog.Logger,
 	lost func(error)) *Reporter {
-	r := &Reporter{db: d, operation: operation, fence: fence, log: log, lost: lost,
-		dirty: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	r := &Reporter{
+		db:        d,
+		operation: operation,
+		fence:     fence,
+		log:       log,
+		lost:      lost,
+		dirty:     make(chan struct{}, 1),
+		quit:      make(chan struct{}),
+		done:      make(chan struct{}),
+	}
 	// The last lines of a cancelled operation are worth as much as the first.
 	go r.write(context.WithoutCancel(ctx))
 	return r
@@ -162,14 +170,21 @@ func (r *Reporter) save(ctx context.Context, progress *report.Progress, lines []
 		state = CleanJSON(b)
 	}
 	if dropped > 0 {
-		missing := report.LogLine{Time: lines[0].Time, Level: "warn",
+		missing := report.LogLine{
+			Time:  lines[0].Time,
+			Level: "warn",
 			Message: fmt.Sprintf("%d lines of this log are missing: Keepsake's own database did not answer in time "+
-				"to take them.", dropped)}
+				"to take them.", dropped),
+		}
 		lines = append([]report.LogLine{missing}, lines...)
 	}
 	return r.db.InTx(ctx, keepsake.System("progress"), func(tx db.Tx) error {
-		last, err := tx.SaveProgress(ctx, sqlcgen.SaveProgressParams{ID: r.operation, Fence: r.fence, Progress: state,
-			Events: int64(max(1, len(lines)))})
+		last, err := tx.SaveProgress(ctx, sqlcgen.SaveProgressParams{
+			ID:       r.operation,
+			Fence:    r.fence,
+			Progress: state,
+			Events:   int64(max(1, len(lines))),
+		})
 		if db.IsNoRows(err) {
 			return ErrLeaseLost
 		}
@@ -190,8 +205,13 @@ func AppendLog(ctx context.Context, tx db.Tx, operation string, first int64, lin
 	}
 	rows := make([]sqlcgen.InsertEventsParams, len(lines))
 	for i, l := range lines {
-		rows[i] = sqlcgen.InsertEventsParams{OperationID: operation, ID: first + int64(i), At: l.Time, Level: level(l.Level),
-			Message: Clean(l.Message)}
+		rows[i] = sqlcgen.InsertEventsParams{
+			OperationID: operation,
+			ID:          first + int64(i),
+			At:          l.Time,
+			Level:       level(l.Level),
+			Message:     Clean(l.Message),
+		}
 	}
 	var failed error
 	tx.InsertEvents(ctx, rows).Exec(func(_ int, err error) { failed = errors.Join(failed, err) })

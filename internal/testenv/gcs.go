@@ -52,8 +52,13 @@ func StartGCS(ctx context.Context, dir string, opts ...Option) (*GCSServer, erro
 		log = io.Discard
 	}
 	server, err := fakestorage.NewServerWithOptions(fakestorage.Options{
-		Scheme: "http", Host: "127.0.0.1", Port: uint16(port), StorageRoot: dir, ExternalURL: endpoint,
-		PublicHost: strings.TrimPrefix(endpoint, "http://"), Writer: log,
+		Scheme:      "http",
+		Host:        "127.0.0.1",
+		Port:        uint16(port),
+		StorageRoot: dir,
+		ExternalURL: endpoint,
+		PublicHost:  strings.TrimPrefix(endpoint, "http://"),
+		Writer:      log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the GCS emulator: %w", err)

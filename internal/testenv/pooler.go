@@ -65,8 +65,13 @@ func Pooler(t testing.TB, database string) string {
 		pooler.stop(5*time.Second, syscall.SIGTERM)
 		_ = os.RemoveAll(dir)
 	})
-	through := url.URL{Scheme: "postgres", User: url.User(behind.User),
-		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Path: "/" + behind.Database, RawQuery: "sslmode=disable"}
+	through := url.URL{
+		Scheme:   "postgres",
+		User:     url.User(behind.User),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		Path:     "/" + behind.Database,
+		RawQuery: "sslmode=disable",
+	}
 	err = pooler.untilReady(t.Context(), readyTimeout, func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, through.String())
 		if err == nil {

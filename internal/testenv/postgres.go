@@ -91,8 +91,8 @@ func (p *Postgres) start(ctx context.Context, bin string, cred *syscall.Credenti
 				return err
 			}
 		}
-		args := []string{"-D", p.Dir, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(p.Port), "-c",
-			"unix_socket_directories="}
+		args := []string{"-D", p.Dir, "-c", "listen_addresses=127.0.0.1",
+			"-c", "port=" + strconv.Itoa(p.Port), "-c", "unix_socket_directories="}
 		for _, name := range slices.Sorted(maps.Keys(o.Settings)) {
 			args = append(args, "-c", name+"="+o.Settings[name])
 		}
@@ -197,8 +197,8 @@ func prepareCluster(ctx context.Context, bin, dir string, cred *syscall.Credenti
 		return "", err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%s holds something that is no PostgreSQL cluster: choose another folder or empty it: %w", dir,
-			err)
+		return "", fmt.Errorf("%s holds something that is no PostgreSQL cluster: choose another folder or empty it: %w",
+			dir, err)
 	}
 	fresh := dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o700)); err != nil {

@@ -105,9 +105,11 @@ func StartS3(ctx context.Context, dir string, opts ...Option) (*S3Server, error)
 		return nil, err
 	}
 	s := &S3Server{
-		Endpoint: "http://" + address, AccessKey: accessKey, SecretKey: secretKey,
-		stop:   func() { _ = c.cmd.Process.Signal(syscall.SIGCONT); c.stop(10*time.Second, syscall.SIGTERM) },
-		signal: c.cmd.Process.Signal,
+		Endpoint:  "http://" + address,
+		AccessKey: accessKey,
+		SecretKey: secretKey,
+		stop:      func() { _ = c.cmd.Process.Signal(syscall.SIGCONT); c.stop(10*time.Second, syscall.SIGTERM) },
+		signal:    c.cmd.Process.Signal,
 	}
 	if err := c.untilReady(ctx, 30*time.Second, answersHTTP(s.Endpoint)); err != nil {
 		s.Stop()

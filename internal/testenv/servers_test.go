@@ -17,14 +17,16 @@ func TestS3ServersDifferInHonesty(t *testing.T) {
 	t.Parallel()
 	for name, bucket := range map[string]testenv.S3Bucket{"real": testenv.S3(t), "lying": testenv.LyingS3(t)} {
 		_, err := bucket.Client().PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: &bucket.Name, Key: aws.String("a/b"),
+			Bucket:         &bucket.Name,
+			Key:            aws.String("a/b"),
 			ChecksumSHA256: aws.String("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
 		}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 		if err != nil {
 			t.Errorf("%s: the right checksum of nothing is refused: %v", name, err)
 		}
 		_, err = bucket.Client().PutObject(t.Context(), &s3.PutObjectInput{
-			Bucket: &bucket.Name, Key: aws.String("a/c"),
+			Bucket:         &bucket.Name,
+			Key:            aws.String("a/c"),
 			ChecksumSHA256: aws.String("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
 		}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
 		if lies := err == nil; lies != (name == "lying") {

@@ -56,8 +56,11 @@ func NewClient(base string, key keepsake.Secret) (*Client, error) {
 
 // newHTTP returns a client that follows nobody elsewhere with what it carries, and reads no answer without end.
 func newHTTP() *http.Client {
-	return &http.Client{Timeout: answerTime, Transport: bounded{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Timeout:       answerTime,
+		Transport:     bounded{http.DefaultTransport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 type bounded struct{ http.RoundTripper }

@@ -19,10 +19,17 @@ import (
 const authenticator = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 var (
-	amelia = gotruetest.User{Email: "amelia@example.org", Password: "a long password",
-		AppMetadata: map[string]any{"role": "super_admin", "organization_id": 7}}
-	bea = gotruetest.User{Email: "bea@example.org", Password: "another password", TOTP: authenticator,
-		AppMetadata: map[string]any{"role": "super_admin"}}
+	amelia = gotruetest.User{
+		Email:       "amelia@example.org",
+		Password:    "a long password",
+		AppMetadata: map[string]any{"role": "super_admin", "organization_id": 7},
+	}
+	bea = gotruetest.User{
+		Email:       "bea@example.org",
+		Password:    "another password",
+		TOTP:        authenticator,
+		AppMetadata: map[string]any{"role": "super_admin"},
+	}
 )
 
 func client(t *testing.T, s *gotruetest.Server) *gotrue.Client {

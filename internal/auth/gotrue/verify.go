@@ -215,9 +215,14 @@ func (v *Verifier) Verify(ctx context.Context, token keepsake.Secret) (Claims, e
 
 // person reads what the claims say of somebody. A claim of another type than its own is no claim that is missing.
 func (v *Verifier) person(said jwt.MapClaims) (Claims, error) {
-	c := Claims{Subject: text(said, "sub"), Email: text(said, "email"), Session: text(said, "session_id"),
-		Strong: text(said, "aal") == "aal2",
-		Role:   text(said, v.role...), Proven: proven(said["amr"])}
+	c := Claims{
+		Subject: text(said, "sub"),
+		Email:   text(said, "email"),
+		Session: text(said, "session_id"),
+		Strong:  text(said, "aal") == "aal2",
+		Role:    text(said, v.role...),
+		Proven:  proven(said["amr"]),
+	}
 	if c.Subject == "" {
 		return c, errors.New("it is about nobody")
 	}

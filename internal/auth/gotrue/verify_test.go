@@ -129,8 +129,10 @@ func TestWhatAUserWritesIsNotBelieved(t *testing.T) {
 	s := gotruetest.New(t, false)
 	v := verifier(t, s, withSecret)
 	for name, u := range map[string]gotruetest.User{
-		"user_metadata": {Email: "a@example.org",
-			UserMetadata: map[string]any{"role": "super_admin", "organization_id": "1"}},
+		"user_metadata": {
+			Email:        "a@example.org",
+			UserMetadata: map[string]any{"role": "super_admin", "organization_id": "1"},
+		},
 		"a list":    {Email: "b@example.org", AppMetadata: map[string]any{"role": []string{"super_admin"}}},
 		"an object": {Email: "c@example.org", AppMetadata: map[string]any{"role": map[string]any{"super_admin": true}}},
 	} {
@@ -152,8 +154,10 @@ func TestWhatAUserWritesIsNotBelieved(t *testing.T) {
 		}
 	}
 	elsewhere := verifier(t, s, func(tr *gotrue.Trust) { withSecret(tr); tr.RoleClaim = "app_metadata.keepsake.role" })
-	u := gotruetest.User{Email: "e@example.org",
-		AppMetadata: map[string]any{"keepsake": map[string]any{"role": "super_admin"}}}
+	u := gotruetest.User{
+		Email:       "e@example.org",
+		AppMetadata: map[string]any{"keepsake": map[string]any{"role": "super_admin"}},
+	}
 	if c, err := elsewhere.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil))); err != nil || c.Role != "super_admin" {
 		t.Errorf("another role claim: %+v, %v", c, err)
 	}
@@ -189,8 +193,10 @@ func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 		"a number":             {v, 7, "7"},
 		"a number of a bigint": {v, int64(9007199254740993), "9007199254740993"},
 	} {
-		u := gotruetest.User{Email: "a@example.org",
-			AppMetadata: map[string]any{"role": "super_admin", "organization_id": is.claim}}
+		u := gotruetest.User{
+			Email:       "a@example.org",
+			AppMetadata: map[string]any{"role": "super_admin", "organization_id": is.claim},
+		}
 		c, err := is.v.Verify(t.Context(), keepsake.Secret(s.Sign(t, u, nil)))
 		if is.want == refused && keepsake.CodeOf(err) != keepsake.CodeForbidden || is.want != refused &&
 			(err != nil || c.Organization != is.want) {
@@ -322,8 +328,10 @@ func TestWhatTheServerSaysNowCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	now,
-		err := v.Now(c, gotrue.User{Email: "another@example.org",
-		App: map[string]any{"role": "planner", "organization_id": "8"}})
+		err := v.Now(c, gotrue.User{
+		Email: "another@example.org",
+		App:   map[string]any{"role": "planner", "organization_id": "8"},
+	})
 	if err != nil || now.Email != "another@example.org" || now.Role != "planner" || now.Organization != "8" ||
 		now.Subject != c.Subject || now.Session != c.Session {
 		t.Errorf("%+v, %v", now, err)

@@ -72,8 +72,8 @@ func leadsTo(program string, directories []string) bool {
 
 // Dump writes the schema of a database, in pg_dump's custom format, as it stands in an exported snapshot.
 func (t Tools) Dump(ctx context.Context, url keepsake.Secret, snapshot string, w io.Writer, extra ...string) error {
-	args := append([]string{"--format=custom", "--schema-only", "--no-subscriptions", "--no-password",
-		"--snapshot=" + snapshot}, extra...)
+	args := append([]string{"--format=custom", "--schema-only",
+		"--no-subscriptions", "--no-password", "--snapshot=" + snapshot}, extra...)
 	return t.run(ctx, "pg_dump", url, nil, w, args...)
 }
 

@@ -149,8 +149,11 @@ func timedOut(err error) bool {
 // would have people look for faults there.
 func silent(name string, after time.Duration, err error) error {
 	seconds := strconv.FormatFloat(max(0.1, after.Round(100*time.Millisecond).Seconds()), 'f', -1, 64)
-	return &keepsake.Error{Code: keepsake.CodeUnavailable, Message: name + " did not answer within " + seconds + " s",
-		Err: errors.Join(err, context.DeadlineExceeded)}
+	return &keepsake.Error{
+		Code:    keepsake.CodeUnavailable,
+		Message: name + " did not answer within " + seconds + " s",
+		Err:     errors.Join(err, context.DeadlineExceeded),
+	}
 }
 
 // innermost is what went wrong, without the steps around it that the driver names.
@@ -211,6 +214,6 @@ func explainConnect(err error, c *pgx.ConnConfig, name string, after time.Durati
 		return keepsake.Errorf(keepsake.CodeUnavailable,
 			"%s: the secure connection failed: check sslmode and certificates: %w", at, innermost(err))
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "%s cannot be reached: is the server running and the address right?",
-		at)
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"%s cannot be reached: is the server running and the address right?", at)
 }

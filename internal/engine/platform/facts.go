@@ -98,9 +98,11 @@ func (c *Catalog) readLargeObjects(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	if !may {
-		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{Kind: "large objects",
+		c.NotCarried = append(c.NotCarried, keepsake.NotCarried{
+			Kind:   "large objects",
 			Name:   fmt.Sprintf("%d large objects", count),
-			Reason: "the role may not read pg_largeobject: back up with a superuser or grant select on it"})
+			Reason: "the role may not read pg_largeobject: back up with a superuser or grant select on it",
+		})
 		return nil
 	}
 	rows, err := conn.Query(ctx, `select m.oid::int8, pg_get_userbyid(m.lomowner), coalesce(m.lomacl::text, ''),

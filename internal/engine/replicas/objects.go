@@ -33,23 +33,47 @@ type ObjectKind struct {
 
 // The kinds of objects beside recovery points.
 var (
-	UndoObjects = ObjectKind{Prefix: UndoPrefix, kind: repository.ObjectUndo, most: MaxUndo,
-		plain: repository.MaxObjectPlain, AtOnce: 1, what: "what an undo needs",
-		Alone: "the restore cannot be taken back any more"}
-	NoteObjects = ObjectKind{Prefix: NotePrefix, kind: repository.ObjectNote, most: MaxNote, plain: MaxNote,
-		AtOnce: notesAtOnce, what: "notes", Alone: "a new console database will not know what it says"}
+	UndoObjects = ObjectKind{
+		Prefix: UndoPrefix,
+		kind:   repository.ObjectUndo,
+		most:   MaxUndo,
+		plain:  repository.MaxObjectPlain,
+		AtOnce: 1,
+		what:   "what an undo needs",
+		Alone:  "the restore cannot be taken back any more",
+	}
+	NoteObjects = ObjectKind{
+		Prefix: NotePrefix,
+		kind:   repository.ObjectNote,
+		most:   MaxNote,
+		plain:  MaxNote,
+		AtOnce: notesAtOnce,
+		what:   "notes",
+		Alone:  "a new console database will not know what it says",
+	}
 	// ErasureObjects say which rows were taken out of the repository.
-	ErasureObjects = ObjectKind{Prefix: repository.ErasurePrefix, kind: repository.ObjectErasure, most: maxErasure,
-		plain: repository.MaxObjectPlain, AtOnce: 1, what: "erasures",
-		Alone: "nobody can say which rows its recovery points still have",
+	ErasureObjects = ObjectKind{
+		Prefix: repository.ErasurePrefix,
+		kind:   repository.ObjectErasure,
+		most:   maxErasure,
+		plain:  repository.MaxObjectPlain,
+		AtOnce: 1,
+		what:   "erasures",
+		Alone:  "nobody can say which rows its recovery points still have",
 		open: func(k *repository.Keyring, key string, sealed []byte) error {
 			_, err := k.OpenErasure(key, sealed)
 			return err
-		}}
+		},
+	}
 	// ChangeObjects are pieces of the stream of changes between snapshots.
-	ChangeObjects = ObjectKind{Prefix: repository.ChangePrefix, kind: repository.ObjectChange, most: maxChange,
-		plain: repository.MaxObjectPlain, AtOnce: 1, what: "change segments",
-		Alone: "no moment after it can be restored before the next snapshot",
+	ChangeObjects = ObjectKind{
+		Prefix: repository.ChangePrefix,
+		kind:   repository.ObjectChange,
+		most:   maxChange,
+		plain:  repository.MaxObjectPlain,
+		AtOnce: 1,
+		what:   "change segments",
+		Alone:  "no moment after it can be restored before the next snapshot",
 		named: func(key string) bool {
 			_, err := repository.ParseChangeKey(key)
 			return err == nil
@@ -57,7 +81,8 @@ var (
 		open: func(k *repository.Keyring, key string, sealed []byte) error {
 			_, err := k.OpenChange(key, sealed)
 			return err
-		}}
+		},
+	}
 )
 
 // maxChange bounds a change segment, in bytes, sealed.

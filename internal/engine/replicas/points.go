@@ -171,15 +171,32 @@ func unreadable(id string, err error) report.Point {
 
 // pointOf turns a manifest into a list entry. A provider that holds the manifest confirmed every chunk when it got it.
 func (s *Set) pointOf(r *Repo, l Listing, m *repository.Manifest) report.Point {
-	p := report.Point{ID: m.ID, Time: m.Time, Type: string(m.Type), Note: m.Note, Labels: m.Labels, Weddings: m.Weddings,
-		Database: m.Source.Database,
-		Server:   m.Source.Server, Tables: m.Stats.Tables, Rows: m.Stats.Rows, BytesRead: m.Stats.BytesRead,
+	p := report.Point{
+		ID:          m.ID,
+		Time:        m.Time,
+		Type:        string(m.Type),
+		Note:        m.Note,
+		Labels:      m.Labels,
+		Weddings:    m.Weddings,
+		Database:    m.Source.Database,
+		Server:      m.Source.Server,
+		Tables:      m.Stats.Tables,
+		Rows:        m.Stats.Rows,
+		BytesRead:   m.Stats.BytesRead,
 		BytesStored: m.Stats.BytesStored,
-		BytesNew:    m.Stats.BytesNew, Chunks: m.Stats.Chunks, ChunksNew: m.Stats.ChunksNew, Seconds: m.Stats.Seconds,
-		Covers: m.Coverage()}
+		BytesNew:    m.Stats.BytesNew,
+		Chunks:      m.Stats.Chunks,
+		ChunksNew:   m.Stats.ChunksNew,
+		Seconds:     m.Stats.Seconds,
+		Covers:      m.Coverage(),
+	}
 	for _, prov := range r.Providers {
-		c := keepsake.Copy{Provider: prov.Name, Medium: prov.Medium, Offsite: prov.Offsite,
-			Confirmed: l.At[m.ID][prov.Name] && !r.Unproven[prov.Name]}
+		c := keepsake.Copy{
+			Provider:  prov.Name,
+			Medium:    prov.Medium,
+			Offsite:   prov.Offsite,
+			Confirmed: l.At[m.ID][prov.Name] && !r.Unproven[prov.Name],
+		}
 		switch err := firstError(r.Down[prov.Name], l.Failed[prov.Name]); {
 		case err != nil:
 			c.Error = Explain(err)
@@ -220,8 +237,11 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 	if err := mark(ctx, r, from, points); err != nil {
 		return report.PointDetail{}, err
 	}
-	d := report.PointDetail{Point: points[0], LSN: m.Source.LSN,
-		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...)}
+	d := report.PointDetail{
+		Point:      points[0],
+		LSN:        m.Source.LSN,
+		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...),
+	}
 	for _, c := range m.Schema {
 		d.SchemaSize += c.Plain
 	}
@@ -242,9 +262,19 @@ func (s *Set) Point(ctx context.Context, id string) (report.PointDetail, error) 
 // ranges are the same are not read.
 func pointTable(ctx context.Context, t *repository.Table, parent *repository.Manifest, fetch repository.Fetch) (
 	report.PointTable, error) {
-	pt := report.PointTable{Schema: t.Schema, Name: t.Name.Name, Tier: string(t.Tier), Kind: t.Kind, Format: t.Format,
-		Columns: len(t.Columns), Rows: t.Rows, Hash: t.Hash.String(), Bytes: t.Bytes, BytesStored: t.Stored,
-		Chunks: int(t.Chunks)}
+	pt := report.PointTable{
+		Schema:      t.Schema,
+		Name:        t.Name.Name,
+		Tier:        string(t.Tier),
+		Kind:        t.Kind,
+		Format:      t.Format,
+		Columns:     len(t.Columns),
+		Rows:        t.Rows,
+		Hash:        t.Hash.String(),
+		Bytes:       t.Bytes,
+		BytesStored: t.Stored,
+		Chunks:      int(t.Chunks),
+	}
 	before := map[repository.ChunkID]bool{}
 	if parent != nil {
 		if was := parent.Table(t.Name); was != nil {

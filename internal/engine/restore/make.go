@@ -57,13 +57,19 @@ func (r *restore) leaveOut(ctx context.Context) error {
 	}
 	r.entries = kept
 	for _, schema := range r.target.Managed {
-		r.notCarried(keepsake.NotCarried{Kind: "definitions", Name: "schema " + schema,
-			Reason: "the hosting service made it on the target; only rows, triggers and policies are restored into it"})
+		r.notCarried(keepsake.NotCarried{
+			Kind:   "definitions",
+			Name:   "schema " + schema,
+			Reason: "the hosting service made it on the target; only rows, triggers and policies are restored into it",
+		})
 	}
 	for _, g := range there {
 		if g.Kind != "SCHEMA" && g.Kind != "EXTENSION" && g.Kind != "PROCEDURAL LANGUAGE" {
-			r.notCarried(keepsake.NotCarried{Kind: "definitions", Name: strings.ToLower(g.Kind) + " " + g.Name,
-				Reason: "the target has one of this name already; it was left as it is"})
+			r.notCarried(keepsake.NotCarried{
+				Kind:   "definitions",
+				Name:   strings.ToLower(g.Kind) + " " + g.Name,
+				Reason: "the target has one of this name already; it was left as it is",
+			})
 		}
 	}
 	return nil
@@ -102,8 +108,12 @@ func (r *restore) make(ctx context.Context, section string, entries []pgtool.Ent
 		jobs = r.Workers
 	}
 	failed, err := r.tools.Restore(ctx, r.in.Target, r.archive,
-		pgtool.RestoreOptions{Section: section, Entries: entries, Jobs: jobs,
-			Options: r.restoreOptions()})
+		pgtool.RestoreOptions{
+			Section: section,
+			Entries: entries,
+			Jobs:    jobs,
+			Options: r.restoreOptions(),
+		})
 	if err != nil {
 		return err
 	}
@@ -258,8 +268,12 @@ func (r *restore) refresh(ctx context.Context) error {
 			return fmt.Errorf("refresh %s.%s: %w", v.Schema, v.Name, err)
 		}
 		if err != nil {
-			r.exception(target.Failure{Kind: "materialized view", Object: keepsake.TableName(v.Schema, v.Name), Err: err,
-				SQL: "REFRESH MATERIALIZED VIEW " + pgx.Identifier{v.Schema, v.Name}.Sanitize()}.Exception())
+			r.exception(target.Failure{
+				Kind:   "materialized view",
+				Object: keepsake.TableName(v.Schema, v.Name),
+				Err:    err,
+				SQL:    "REFRESH MATERIALIZED VIEW " + pgx.Identifier{v.Schema, v.Name}.Sanitize(),
+			}.Exception())
 		}
 	}
 	return nil
@@ -283,8 +297,11 @@ func (r *restore) analyze(ctx context.Context, names []repository.Name) error {
 				case target.AboutServer(ctx, err):
 					return fmt.Errorf("analyze %s.%s: %w", names[i].Schema, names[i].Name, err)
 				default:
-					r.exception(target.Failure{Kind: "planner statistics", Object: keepsake.TableName(names[i].Schema, names[i].Name),
-						Err: err}.Exception())
+					r.exception(target.Failure{
+						Kind:   "planner statistics",
+						Object: keepsake.TableName(names[i].Schema, names[i].Name),
+						Err:    err,
+					}.Exception())
 				}
 			}
 			return nil

@@ -34,9 +34,11 @@ func (r *restore) chooseScope(ctx context.Context) error {
 			r.tierLeft[part.Part.Tier]++
 		}
 	}
-	r.notCarried(keepsake.NotCarried{Kind: "table rows",
+	r.notCarried(keepsake.NotCarried{
+		Kind:   "table rows",
 		Name:   fmt.Sprintf("%d tables", len(r.manifest.Tables)-len(r.tables)),
-		Reason: "they hold nothing of " + r.in.Scope.Words("") + ", which the restore is limited to"})
+		Reason: "they hold nothing of " + r.in.Scope.Words("") + ", which the restore is limited to",
+	})
 	return nil
 }
 

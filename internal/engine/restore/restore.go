@@ -60,8 +60,13 @@ type restore struct {
 func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (
 	report.RestoreResult, error) {
 	started := by.Now()
-	r := &restore{Restorer: by, in: in, track: report.NewTracker(reporter, by.Now), tierLeft: map[keepsake.Tier]int{},
-		tierLost: map[keepsake.Tier]bool{}}
+	r := &restore{
+		Restorer: by,
+		in:       in,
+		track:    report.NewTracker(reporter, by.Now),
+		tierLeft: map[keepsake.Tier]int{},
+		tierLost: map[keepsake.Tier]bool{},
+	}
 	defer r.track.Close()
 	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []report.VerifyFinding{},
 		map[string]float64{}
@@ -194,8 +199,11 @@ func (r *restore) chooseTables() {
 		r.tierLeft[t.Tier]++
 	}
 	if skipped > 0 {
-		r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: fmt.Sprintf("%d tables of other tiers", skipped),
-			Reason: "the restore covers chosen tiers only"})
+		r.notCarried(keepsake.NotCarried{
+			Kind:   "table rows",
+			Name:   fmt.Sprintf("%d tables of other tiers", skipped),
+			Reason: "the restore covers chosen tiers only",
+		})
 	}
 }
 
@@ -210,9 +218,14 @@ func (r *restore) begin(p *report.Progress) {
 	p.Point = r.manifest.ID
 	for i, t := range r.tables {
 		t.index = i
-		p.Tables = append(p.Tables, report.TableProgress{Schema: t.Schema, Name: t.Table.Name.Name, Tier: string(t.Tier),
-			State:     report.ItemWaiting,
-			RowsTotal: t.Rows, BytesTotal: t.bytes})
+		p.Tables = append(p.Tables, report.TableProgress{
+			Schema:     t.Schema,
+			Name:       t.Table.Name.Name,
+			Tier:       string(t.Tier),
+			State:      report.ItemWaiting,
+			RowsTotal:  t.Rows,
+			BytesTotal: t.bytes,
+		})
 		p.RowsTotal += t.Rows
 		p.BytesTotal += t.bytes
 		p.ChunksTotal += t.chunks
@@ -286,8 +299,8 @@ func (r *restore) prove(context.Context) error {
 	}
 	if len(differ) > 0 {
 		slices.Sort(differ)
-		return keepsake.Errorf(keepsake.CodeDamaged, "the restored rows are not those of the recovery point in %s",
-			strings.Join(differ, ", "))
+		return keepsake.Errorf(keepsake.CodeDamaged,
+			"the restored rows are not those of the recovery point in %s", strings.Join(differ, ", "))
 	}
 	r.result.Verified = len(r.tierLost) == 0
 	if r.result.Verified {

@@ -152,8 +152,8 @@ func values(t *TableChanges, columns []column, rows []Change) (string, []any) {
 		names[i] = fmt.Sprintf("c%d", i+1)
 		casts[i] = fmt.Sprintf("v.c%d::%s as %s", i+1, typ, quote(c.as))
 	}
-	return fmt.Sprintf("(select %s from unnest(%s) v (%s))", strings.Join(casts, ", "), strings.Join(arrays, ", "),
-		strings.Join(names, ", ")), args
+	return fmt.Sprintf("(select %s from unnest(%s) v (%s))",
+		strings.Join(casts, ", "), strings.Join(arrays, ", "), strings.Join(names, ", ")), args
 }
 
 // unmoved adds what the live row must still be, and the condition that it is. A row that waited for the platform's lock
@@ -318,8 +318,12 @@ func retry(ctx context.Context, do func() error) error {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
-	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: firstPause,
-		RandomizationFactor: backoff.DefaultRandomizationFactor, Multiplier: 2, MaxInterval: longestPause}),
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
+		InitialInterval:     firstPause,
+		RandomizationFactor: backoff.DefaultRandomizationFactor,
+		Multiplier:          2,
+		MaxInterval:         longestPause,
+	}),
 		backoff.WithMaxTries(mostTries), backoff.WithMaxElapsedTime(0))
 	if stateOf(last) == pgerrcode.LockNotAvailable {
 		return keepsake.Errorf(keepsake.CodeUnavailable,

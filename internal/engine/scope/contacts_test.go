@@ -25,8 +25,14 @@ func TestContactsAreReadByOthers(t *testing.T) {
 			at := func(name string, of *rapid.Generator[string]) string {
 				return of.Draw(t, name) + strings.Repeat(" x", rapid.IntRange(0, 60).Draw(t, name))
 			}
-			list[i] = Contact{Kind: at("kind", text), Name: "N" + at("name", text), Who: at("who", text),
-				Phone: at("phone", text), Email: at("email", text), Place: at("place", plain)}
+			list[i] = Contact{
+				Kind:  at("kind", text),
+				Name:  "N" + at("name", text),
+				Who:   at("who", text),
+				Phone: at("phone", text),
+				Email: at("email", text),
+				Place: at("place", plain),
+			}
 		}
 		var b bytes.Buffer
 		if err := ContactsVCard(&b, list); err != nil {

@@ -107,8 +107,8 @@ func notNull(a string, columns []string) string {
 // newLive prepares the temporary tables. rows may hold nothing of a table.
 func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding string) (*live, error) {
 	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, encoding: encoding, stream: rows.stream}
-	for _, s := range []string{"set local search_path = pg_catalog", "set local client_min_messages = warning",
-		"set local jit = off"} {
+	for _, s := range []string{"set local search_path = pg_catalog",
+		"set local client_min_messages = warning", "set local jit = off"} {
 		if _, err := tx.Exec(ctx, s); err != nil {
 			return nil, err
 		}
@@ -331,8 +331,8 @@ func (l *live) collect(ctx context.Context, id string) error {
 	}
 	root := l.usable(l.plan.Root)
 	if root == nil {
-		return keepsake.Errorf(keepsake.CodeUnsupported, "the live database has no table %s that could be compared",
-			l.plan.Root)
+		return keepsake.Errorf(keepsake.CodeUnsupported,
+			"the live database has no table %s that could be compared", l.plan.Root)
 	}
 	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
 	_, err := l.tx.Exec(ctx,

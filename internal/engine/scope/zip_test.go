@@ -21,11 +21,19 @@ func TestAnExportTrustsNoName(t *testing.T) {
 	var tables []TableRows
 	for _, name := range []string{"public.../../etc/passwd", `public.C:\boot`, "public.CON", "public.Guests",
 		"public.guests", "app.guests", "public.guests\x00.csv", "public..", "public.a/b"} {
-		tables = append(tables, TableRows{Table: name, Belongs: Owned, Columns: columns,
-			Rows: [][]*string{{&value, &amount}}})
+		tables = append(tables, TableRows{
+			Table:   name,
+			Belongs: Owned,
+			Columns: columns,
+			Rows:    [][]*string{{&value, &amount}},
+		})
 	}
-	tables = append(tables, TableRows{Table: "public.guests", Belongs: Shared, Columns: columns,
-		Rows: [][]*string{{&value, &amount}}})
+	tables = append(tables, TableRows{
+		Table:   "public.guests",
+		Belongs: Shared,
+		Columns: columns,
+		Rows:    [][]*string{{&value, &amount}},
+	})
 	for _, format := range Formats {
 		var b bytes.Buffer
 		if err := Export(&b, tables, ExportAs{Format: format}); err != nil {
@@ -69,8 +77,14 @@ func TestAContactIsOneContact(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	evil := "Rose\r\nEND:VCARD\nBEGIN:VCARD\x0bTEL:666\x85TEL:667\u2028TEL:668\x00"
-	if err := ContactsVCard(&b, []Contact{{Name: evil, Who: evil, Kind: evil, Phone: evil, Email: evil,
-		Place: evil}}); err != nil {
+	if err := ContactsVCard(&b, []Contact{{
+		Name:  evil,
+		Who:   evil,
+		Kind:  evil,
+		Phone: evil,
+		Email: evil,
+		Place: evil,
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	card := strings.ReplaceAll(b.String(), "\r\n ", "")

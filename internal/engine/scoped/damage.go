@@ -162,8 +162,13 @@ func lossesOf(changes []scope.TableChanges) (losses []tableLoss) {
 	for _, t := range changes {
 		if t.Belongs == scope.Owned {
 			added, changed, gone, _ := t.Counts()
-			losses = append(losses, tableLoss{table: t.Table, rows: t.Unchanged + changed + gone, gone: gone, changed: changed,
-				added: added})
+			losses = append(losses, tableLoss{
+				table:   t.Table,
+				rows:    t.Unchanged + changed + gone,
+				gone:    gone,
+				changed: changed,
+				added:   added,
+			})
 		}
 	}
 	return losses

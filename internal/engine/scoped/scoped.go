@@ -96,8 +96,15 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, in: scope.Input{Plan: plan, Manifest: m, Rows: rows, ID: id, Mode: in.Mode,
-		NameOf: root.Name, WeddingTable: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+	return &ScopeAt{by: by, repo: r, in: scope.Input{
+		Plan:         plan,
+		Manifest:     m,
+		Rows:         rows,
+		ID:           id,
+		Mode:         in.Mode,
+		NameOf:       root.Name,
+		WeddingTable: keepsake.QualifiedName(by.DataMap.Wedding.Table),
+	}}, nil
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
@@ -116,9 +123,15 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{Plan: plan, Manifest: m, Rows: rows,
-		ID: in.Scope.Name(), Name: in.Scope.Name(), Mode: in.Mode,
-		WeddingTable: keepsake.QualifiedName(by.DataMap.Wedding.Table)}}, nil
+	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{
+		Plan:         plan,
+		Manifest:     m,
+		Rows:         rows,
+		ID:           in.Scope.Name(),
+		Name:         in.Scope.Name(),
+		Mode:         in.Mode,
+		WeddingTable: keepsake.QualifiedName(by.DataMap.Wedding.Table),
+	}}, nil
 }
 
 // Rows returns the rows.
@@ -199,14 +212,19 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 	var fresh *scope.Preview
 	track.Stage(report.StageComparing)
 	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in,
-		scope.ApplyInput{Fingerprint: a.Fingerprint, Skip: a.Skip, Name: a.Name,
-			Writing: track.Writing, Progress: track.Wrote,
+		scope.ApplyInput{
+			Fingerprint: a.Fingerprint,
+			Skip:        a.Skip,
+			Name:        a.Name,
+			Writing:     track.Writing,
+			Progress:    track.Wrote,
 			Keep: func(ctx context.Context, u *scope.Undo) (err error) {
 				track.Stage(report.StageSafety)
 				u.Restore = result.Restore
 				result.Undo, err = s.by.keepUndo(ctx, s.repo, u)
 				return err
-			}})
+			},
+		})
 	if fresh != nil {
 		result.Name = fresh.Name
 	}
@@ -251,8 +269,8 @@ func (by *Restorer) ApplyScope(
 	if err != nil {
 		return ScopeResult{}, err
 	}
-	track.Infof("Read %d of %d chunks of recovery point %s.", s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal,
-		s.in.Manifest.ID)
+	track.Infof("Read %d of %d chunks of recovery point %s.",
+		s.in.Rows.ChunksRead, s.in.Rows.ChunksTotal, s.in.Manifest.ID)
 	result, err := s.apply(ctx, a, track)
 	// the rows are others, perhaps because of this restore
 	if unsure != nil && keepsake.CodeOf(err) == keepsake.CodeConflict {

@@ -40,9 +40,14 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 	if err != nil {
 		return WeddingAt{}, err
 	}
-	out := WeddingAt{Point: s.in.Manifest.ID, Time: s.in.Manifest.Time, Tables: tables,
-		Contacts:   scope.Contacts(tables, s.by.DataMap.Vendor),
-		ChunksRead: s.in.Rows.ChunksRead, ChunksTotal: s.in.Rows.ChunksTotal}
+	out := WeddingAt{
+		Point:       s.in.Manifest.ID,
+		Time:        s.in.Manifest.Time,
+		Tables:      tables,
+		Contacts:    scope.Contacts(tables, s.by.DataMap.Vendor),
+		ChunksRead:  s.in.Rows.ChunksRead,
+		ChunksTotal: s.in.Rows.ChunksTotal,
+	}
 	for _, t := range tables {
 		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == s.in.NameOf })
 		if t.Table == s.in.Plan.Root && i >= 0 && len(t.Rows) > 0 && t.Rows[0][i] != nil {
@@ -98,8 +103,14 @@ func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string
 	if err != nil {
 		return WeddingChanges{}, err
 	}
-	out := WeddingChanges{Name: before.Name, From: before.Time, FromPoint: before.Point, ToPoint: to,
-		ChunksRead: before.ChunksRead, ChunksTotal: before.ChunksTotal}
+	out := WeddingChanges{
+		Name:        before.Name,
+		From:        before.Time,
+		FromPoint:   before.Point,
+		ToPoint:     to,
+		ChunksRead:  before.ChunksRead,
+		ChunksTotal: before.ChunksTotal,
+	}
 	if to == Now {
 		p, err := s.Preview(ctx)
 		if err != nil {

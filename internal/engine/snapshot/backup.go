@@ -80,8 +80,14 @@ func (t *Taker) Backup(
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &backup{Taker: t, in: in, started: t.Now(), track: report.NewTracker(uploads{reporter}, t.Now),
-		reading: report.NewTracker(nil, t.Now), pages: map[repository.ChunkID]repository.Ref{}}
+	b := &backup{
+		Taker:   t,
+		in:      in,
+		started: t.Now(),
+		track:   report.NewTracker(uploads{reporter}, t.Now),
+		reading: report.NewTracker(nil, t.Now),
+		pages:   map[repository.ChunkID]repository.Ref{},
+	}
 	defer b.track.Close()
 	defer b.reading.Close()
 	result, err := b.run(ctx)
@@ -185,12 +191,24 @@ func (b *backup) chooseType() keepsake.BackupType {
 func (b *backup) plan() {
 	c := b.snapshot.Catalog
 	m := &repository.Manifest{
-		Format: repository.FormatVersion, Repository: b.repo.Keys.Repository(), ID: b.repo.Keys.PointID(b.snapshot.Time),
-		Time: b.snapshot.Time.UTC(), Type: b.in.Type, Note: b.in.Note, Labels: b.in.Labels, Weddings: b.in.Weddings,
-		Tool:   b.Tool,
-		Source: c.Source, Objects: c.Objects,
-		Facts: repository.Facts{MatViews: c.MatViews, Extensions: c.Extensions, Keys: c.ForeignKey, Roles: c.Roles,
-			NotCarried: c.NotCarried},
+		Format:     repository.FormatVersion,
+		Repository: b.repo.Keys.Repository(),
+		ID:         b.repo.Keys.PointID(b.snapshot.Time),
+		Time:       b.snapshot.Time.UTC(),
+		Type:       b.in.Type,
+		Note:       b.in.Note,
+		Labels:     b.in.Labels,
+		Weddings:   b.in.Weddings,
+		Tool:       b.Tool,
+		Source:     c.Source,
+		Objects:    c.Objects,
+		Facts: repository.Facts{
+			MatViews:   c.MatViews,
+			Extensions: c.Extensions,
+			Keys:       c.ForeignKey,
+			Roles:      c.Roles,
+			NotCarried: c.NotCarried,
+		},
 	}
 	if b.parent != nil {
 		m.Parent = b.parent.ID
@@ -206,15 +224,23 @@ func (b *backup) plan() {
 		b.tables = append(b.tables, b.newTableRun(t.rel, t.tier, filterKeys[t.rel.Root], c.Keys[t.rel.Root]))
 	}
 	if skipped > 0 {
-		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{Kind: "table rows",
+		m.NotCarried = append(m.NotCarried, keepsake.NotCarried{
+			Kind:   "table rows",
 			Name:   fmt.Sprintf("%d tables of other tiers", skipped),
-			Reason: "this is a backup of the critical tier; their definitions are carried"})
+			Reason: "this is a backup of the critical tier; their definitions are carried",
+		})
 	}
 	b.track.Update(func(p *report.Progress) {
 		p.Point = m.ID
 		for i, t := range b.tables {
-			p.Tables = append(p.Tables, report.TableProgress{Schema: t.rel.Schema, Name: t.rel.Name, Tier: string(t.tier),
-				State: report.ItemWaiting, RowsTotal: t.rel.Rows, BytesTotal: t.rel.Bytes})
+			p.Tables = append(p.Tables, report.TableProgress{
+				Schema:     t.rel.Schema,
+				Name:       t.rel.Name,
+				Tier:       string(t.tier),
+				State:      report.ItemWaiting,
+				RowsTotal:  t.rel.Rows,
+				BytesTotal: t.rel.Bytes,
+			})
 			p.RowsTotal += t.rel.Rows
 			p.BytesTotal += t.rel.Bytes
 			p.ChunksTotal += int64(len(b.tables[i].ranges))
@@ -227,8 +253,8 @@ func (b *backup) plan() {
 			p.Providers = append(p.Providers, state)
 		}
 	})
-	b.track.Infof("Snapshot of %s taken: %d tables, about %d rows.", c.Source.Database, len(b.tables),
-		b.track.State().RowsTotal)
+	b.track.Infof("Snapshot of %s taken: %d tables, about %d rows.",
+		c.Source.Database, len(b.tables), b.track.State().RowsTotal)
 }
 
 // tieredTable is a table of the platform with its tier.
@@ -253,8 +279,8 @@ func (b *backup) inOrder(tables []platform.Relation) []tieredTable {
 func (b *backup) openLanes(ctx context.Context) {
 	shared := &replicas.Bell{}
 	for _, p := range b.repo.Live() {
-		b.lanes = append(b.lanes, replicas.NewLane(ctx, p, replicas.ProviderBit(b.repo.Providers, p.Name), b.index, b.track,
-			shared))
+		b.lanes = append(b.lanes, replicas.NewLane(ctx, p,
+			replicas.ProviderBit(b.repo.Providers, p.Name), b.index, b.track, shared))
 	}
 }
 
@@ -341,14 +367,29 @@ func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
 	if !verdict.Protected() {
 		b.track.Warnf("The recovery point is not protected: %s.", verdict.Lacks())
 	}
-	return report.BackupResult{Point: m.ID, Type: string(m.Type), Time: m.Time, Tables: len(m.Tables), Rows: m.Stats.Rows,
-		BytesRead: b.bytesRead.Load(), BytesNew: b.bytesNew.Load(), BytesUploaded: uploaded, Uploaded: byProvider,
-		BytesStored: m.Stats.BytesStored,
-		ChunksNew:   b.chunksNew.Load(), ChunksTotal: m.Stats.Chunks, Seconds: b.Now().Sub(b.started).Seconds(),
-		PeakMemory: report.PeakMemory(), Copies: copies, Protected: verdict.Protected(), Lacks: verdict.Lacks(),
-		NotCarried: append([]keepsake.NotCarried{}, m.NotCarried...), Unmapped: b.unmapped,
+	return report.BackupResult{
+		Point:           m.ID,
+		Type:            string(m.Type),
+		Time:            m.Time,
+		Tables:          len(m.Tables),
+		Rows:            m.Stats.Rows,
+		BytesRead:       b.bytesRead.Load(),
+		BytesNew:        b.bytesNew.Load(),
+		BytesUploaded:   uploaded,
+		Uploaded:        byProvider,
+		BytesStored:     m.Stats.BytesStored,
+		ChunksNew:       b.chunksNew.Load(),
+		ChunksTotal:     m.Stats.Chunks,
+		Seconds:         b.Now().Sub(b.started).Seconds(),
+		PeakMemory:      report.PeakMemory(),
+		Copies:          copies,
+		Protected:       verdict.Protected(),
+		Lacks:           verdict.Lacks(),
+		NotCarried:      append([]keepsake.NotCarried{}, m.NotCarried...),
+		Unmapped:        b.unmapped,
 		WithoutWeddings: b.withoutWeddings,
-		Covers:          m.Coverage()}
+		Covers:          m.Coverage(),
+	}
 }
 
 // lookAtDataMap names what the data map names and the platform has not: the backup goes on, and what can be found in it

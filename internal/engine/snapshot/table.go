@@ -130,10 +130,19 @@ func (t *tableRun) finish() repository.Table {
 	case t.rel.Partition:
 		kind = repository.KindPartition
 	}
-	out := repository.Table{Name: repository.Name{Schema: t.rel.Schema, Name: t.rel.Name}, Kind: kind, Tier: t.tier,
-		Format:  t.rel.Format,
-		Columns: columnsOf(t.rel), Key: t.primary, RangePages: t.pages, Layout: t.rel.Layout, FilterKeys: t.keys,
-		Slots: t.lists.out.slots, Runs: t.lists.out.runs}
+	out := repository.Table{
+		Name:       repository.Name{Schema: t.rel.Schema, Name: t.rel.Name},
+		Kind:       kind,
+		Tier:       t.tier,
+		Format:     t.rel.Format,
+		Columns:    columnsOf(t.rel),
+		Key:        t.primary,
+		RangePages: t.pages,
+		Layout:     t.rel.Layout,
+		FilterKeys: t.keys,
+		Slots:      t.lists.out.slots,
+		Runs:       t.lists.out.runs,
+	}
 	if t.rel.Partition {
 		out.Root = t.rel.Root
 	}

@@ -263,8 +263,8 @@ func classifyNetwork(err error) (failure, bool) {
 		return failure{"The connection to the store broke off, so what was under way has no copy there.",
 			"Check the network and the store, then run keepsake repair.", false}, true
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return failure{"The store did not answer in time, so copies there can be neither written nor read now.", slowRemedy,
-			false}, true
+		return failure{"The store did not answer in time, so copies there can be neither written nor read now.",
+			slowRemedy, false}, true
 	}
 	return failure{}, false
 }

@@ -278,6 +278,10 @@ func (r *retried) again(ctx context.Context, verb, key string, try func(attempt 
 
 // waits are between half of what o says and all of it: many writers that failed together should not come back together.
 func (o RetryOptions) waits() *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{InitialInterval: min(o.Wait, o.MaxWait) * 3 / 4, RandomizationFactor: 1.0 / 3,
-		Multiplier: 2, MaxInterval: o.MaxWait * 3 / 4}
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     min(o.Wait, o.MaxWait) * 3 / 4,
+		RandomizationFactor: 1.0 / 3,
+		Multiplier:          2,
+		MaxInterval:         o.MaxWait * 3 / 4,
+	}
 }

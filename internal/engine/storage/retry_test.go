@@ -65,8 +65,12 @@ func TestRetryWaitsLongerEachTime(t *testing.T) {
 		parts := map[float64]bool{}
 		for range 20 {
 			var failed []time.Time
-			r := storage.Retry(f, storage.RetryOptions{Attempts: 6, Wait: time.Second, MaxWait: 4 * time.Second,
-				OnRetry: func(string, string, int, error) { failed = append(failed, time.Now()) }})
+			r := storage.Retry(f, storage.RetryOptions{
+				Attempts: 6,
+				Wait:     time.Second,
+				MaxWait:  4 * time.Second,
+				OnRetry:  func(string, string, int, error) { failed = append(failed, time.Now()) },
+			})
 			if _, err := r.Stat(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "(tried 6 times)") {
 				t.Errorf("Stat: %v", err)
 			}

@@ -38,8 +38,15 @@ func parseForeignKey(e pgtool.Entry, statement string) (foreignKey, bool) {
 	if m == nil {
 		return foreignKey{entry: e, statement: statement}, false
 	}
-	return foreignKey{entry: e, statement: statement, only: m[1] != "", table: m[2], name: m[3], referenced: m[4],
-		valid: !strings.HasSuffix(statement, "NOT VALID")}, true
+	return foreignKey{
+		entry:      e,
+		statement:  statement,
+		only:       m[1] != "",
+		table:      m[2],
+		name:       m[3],
+		referenced: m[4],
+		valid:      !strings.HasSuffix(statement, "NOT VALID"),
+	}, true
 }
 
 // BrokenKey is a foreign key that could not be created, or that holds for new rows only.
@@ -51,8 +58,12 @@ type BrokenKey struct {
 }
 
 func (k foreignKey) broken(made bool, err error) BrokenKey {
-	b := BrokenKey{Made: made, Broken: state(err) == pgerrcode.ForeignKeyViolation, Referenced: k.referenced,
-		Exception: failureOf(k.entry, "foreign key", k.statement, err).Exception()}
+	b := BrokenKey{
+		Made:       made,
+		Broken:     state(err) == pgerrcode.ForeignKeyViolation,
+		Referenced: k.referenced,
+		Exception:  failureOf(k.entry, "foreign key", k.statement, err).Exception(),
+	}
 	if k.name != "" {
 		b.Object = k.table + " " + k.name
 	}

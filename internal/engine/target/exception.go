@@ -26,8 +26,14 @@ type Failure struct {
 // recovery point, or a server's answer to it, leaves the process. No secret and no row passes it.
 func (f Failure) Exception() keepsake.Exception {
 	shown, texts, sure := pgtool.Mask(f.SQL)
-	e := keepsake.Exception{Kind: f.Kind, Object: f.Object, Code: state(f.Err), Error: said(f.Err, shown, texts),
-		Entry: f.Entry, Means: Meaning(f.Kind)}
+	e := keepsake.Exception{
+		Kind:   f.Kind,
+		Object: f.Object,
+		Code:   state(f.Err),
+		Error:  said(f.Err, shown, texts),
+		Entry:  f.Entry,
+		Means:  Meaning(f.Kind),
+	}
 	whole := "no command prints it"
 	if f.Entry != 0 {
 		whole = fmt.Sprintf("keepsake schema POINT --entry %d prints it", f.Entry)

@@ -129,8 +129,8 @@ func (t *Target) inspect(ctx context.Context) error {
 		return keepsake.Errorf(keepsake.CodeForbidden,
 			"the role may not create databases on the target: give it CREATEDB or make the database %q by hand", t.Name)
 	case !may:
-		return keepsake.Errorf(keepsake.CodeForbidden, "the role may not write the target: grant create on database %q to it",
-			t.Name)
+		return keepsake.Errorf(keepsake.CodeForbidden,
+			"the role may not write the target: grant create on database %q to it", t.Name)
 	case !t.absent && encoding != source.Encoding:
 		return keepsake.Errorf(keepsake.CodeInvalid,
 			"the target database is encoded in %s, the recovery point in %s: text would change; use a database made with "+

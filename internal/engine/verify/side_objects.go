@@ -108,9 +108,12 @@ func (v *verification) alone(s *replicas.Objects) {
 			continue
 		}
 		v.result.Repair = v.command
-		v.add(report.VerifyFinding{Provider: s.At[key][0].Name, Object: key,
+		v.add(report.VerifyFinding{
+			Provider: s.At[key][0].Name,
+			Object:   key,
 			Problem: "Of the providers that answer, this one alone holds it: if it is lost, " + s.Alone + "." +
-				replicas.ThenRun(v.command, "it copies it to the others.")})
+				replicas.ThenRun(v.command, "it copies it to the others."),
+		})
 	}
 }
 

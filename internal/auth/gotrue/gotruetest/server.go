@@ -82,8 +82,13 @@ type signIn struct {
 // New starts a server that ends with the test. asymmetric: it publishes ES256 keys instead of signing with Secret.
 func New(t testing.TB, asymmetric bool, users ...User) *Server {
 	t.Helper()
-	s := &Server{users: map[string]*User{}, refresh: map[string]*signIn{}, spent: map[string]bool{},
-		access: map[string]*signIn{}, challenges: map[string]string{}}
+	s := &Server{
+		users:      map[string]*User{},
+		refresh:    map[string]*signIn{},
+		spent:      map[string]bool{},
+		access:     map[string]*signIn{},
+		challenges: map[string]string{},
+	}
 	if asymmetric {
 		s.Rotate(t)
 	}
@@ -206,8 +211,12 @@ func (s *Server) Sign(t testing.TB, u User, change func(header, claims map[strin
 	s.SetUser(u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := &signIn{user: s.users[u.Email], session: uuid.NewString(), aal: "aal1",
-		amr: []map[string]any{{"method": "password", "timestamp": time.Now().Unix()}}}
+	in := &signIn{
+		user:    s.users[u.Email],
+		session: uuid.NewString(),
+		aal:     "aal1",
+		amr:     []map[string]any{{"method": "password", "timestamp": time.Now().Unix()}},
+	}
 	token, err := s.sign(in, change)
 	if err != nil {
 		t.Fatal(err)
@@ -283,8 +292,12 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		case u.Banned:
 			refuse(w, 400, "user_banned", "User is banned")
 		default:
-			s.grant(w, &signIn{user: u, session: uuid.NewString(), aal: "aal1",
-				amr: []map[string]any{{"method": "password", "timestamp": time.Now().Add(-s.issued).Unix()}}})
+			s.grant(w, &signIn{
+				user:    u,
+				session: uuid.NewString(),
+				aal:     "aal1",
+				amr:     []map[string]any{{"method": "password", "timestamp": time.Now().Add(-s.issued).Unix()}},
+			})
 		}
 	case "refresh_token":
 		s.exchange(w, in.Refresh)
