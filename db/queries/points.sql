@@ -71,16 +71,20 @@ select p.id, p.platform, p.copies, p.source_server, p.lacks, p.note, p.labels, p
           and d.tested_at > t.tested_at))::boolean as read_failed
 from recovery_points p where p.id = any(@ids::text[]) order by p.id;
 
--- name: IsAnyCopyReadBad :one
--- Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
-select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
+-- name: NeedsDeepRepair :one
+-- Whether damage may be there that only reading shows, so that names and sizes do not find it again: a copy of a point
+-- that a test found bad, or what the last look that read everything has left, notes and undo objects included.
+select (exists (select from backup_tests t join recovery_points p on p.id = t.point_id
     where p.platform = @platform
       and not t.ok
       and t.kind <> 'verify'
       and p.copies @> '[{"confirmed": false}]'
       and not exists (
         select from backup_tests d
-        where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean;
+        where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))
+  or coalesce((select not o.ok from backup_operations o
+    where o.platform = @platform and o.kind in ('verify', 'repair') and o.deep and o.ok is not null
+    order by o.created_at desc limit 1), false))::boolean;
 
 -- name: GetPoint :one
 -- Of a platform; '' is any.

@@ -440,25 +440,6 @@ func (q *Queries) InsertTest(ctx context.Context, arg InsertTestParams) error {
 	return err
 }
 
-const isAnyCopyReadBad = `-- name: IsAnyCopyReadBad :one
-select exists (select from backup_tests t join recovery_points p on p.id = t.point_id
-    where p.platform = $1
-      and not t.ok
-      and t.kind <> 'verify'
-      and p.copies @> '[{"confirmed": false}]'
-      and not exists (
-        select from backup_tests d
-        where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))::boolean
-`
-
-// Whether a copy does not count that only reading may have shown to be bad: names and sizes do not find it again.
-func (q *Queries) IsAnyCopyReadBad(ctx context.Context, platform string) (bool, error) {
-	row := q.db.QueryRow(ctx, isAnyCopyReadBad, platform)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const listLastTests = `-- name: ListLastTests :many
 select distinct on (point_id) id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
 where point_id = any($1::text[])
@@ -746,6 +727,29 @@ select 1 from recovery_points where id = any($1::text[]) order by id for update
 func (q *Queries) LockPoints(ctx context.Context, ids []string) error {
 	_, err := q.db.Exec(ctx, lockPoints, ids)
 	return err
+}
+
+const needsDeepRepair = `-- name: NeedsDeepRepair :one
+select (exists (select from backup_tests t join recovery_points p on p.id = t.point_id
+    where p.platform = $1
+      and not t.ok
+      and t.kind <> 'verify'
+      and p.copies @> '[{"confirmed": false}]'
+      and not exists (
+        select from backup_tests d
+        where d.point_id = t.point_id and d.ok and d.kind = 'deep_verify' and d.tested_at > t.tested_at))
+  or coalesce((select not o.ok from backup_operations o
+    where o.platform = $1 and o.kind in ('verify', 'repair') and o.deep and o.ok is not null
+    order by o.created_at desc limit 1), false))::boolean
+`
+
+// Whether damage may be there that only reading shows, so that names and sizes do not find it again: a copy of a point
+// that a test found bad, or what the last look that read everything has left, notes and undo objects included.
+func (q *Queries) NeedsDeepRepair(ctx context.Context, platform string) (bool, error) {
+	row := q.db.QueryRow(ctx, needsDeepRepair, platform)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const setPointCopies = `-- name: SetPointCopies :exec

@@ -17,7 +17,8 @@ import (
 )
 
 // StartRepair enqueues a repair of every recovery point, which copies what a provider lacks from one that has it. The
-// repair reads every byte where a copy may be bad in a way that names and sizes do not show.
+// repair reads every byte where something may be bad in a way that names and sizes do not show: a copy of a point, or
+// what the last verification that read everything found.
 func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operation, error) {
 	var row sqlcgen.InsertOperationParams
 	p, err := c.platformOf(actor)
@@ -27,7 +28,7 @@ func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operat
 	}
 	if err == nil {
 		err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
-			row.Deep, err = tx.IsAnyCopyReadBad(ctx, p.Name)
+			row.Deep, err = tx.NeedsDeepRepair(ctx, p.Name)
 			return err
 		})
 	}

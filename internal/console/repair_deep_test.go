@@ -16,7 +16,7 @@ import (
 
 // TestOnlyAHealedCopyCountsAgain flips a byte at one provider, which only reading finds. A look at names and sizes, or
 // a restore from another provider, does not make the point protected again; the repair that is offered finds the byte
-// and heals it.
+// and heals it, also in a note.
 func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 	t.Parallel()
 	w, platform := newWorld(t), testenv.DB(t)
@@ -37,19 +37,25 @@ func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 	w.run(c, true)
 	point := await(t, c, startFull(t, c).ID, console.StateDone).Point
 
-	store, key, sound := e.Providers()[1].Store, "", []byte(nil)
-	err = store.List(t.Context(), "chunks/", func(o storage.Object) error { key = o.Key; return nil })
-	if err == nil {
-		sound, err = store.Get(t.Context(), key, 1<<20)
+	store := e.Providers()[1].Store
+	// flip damages an object of a folder as only reading finds.
+	flip := func(folder string) (key string, sound []byte) {
+		t.Helper()
+		err := store.List(t.Context(), folder, func(o storage.Object) error { key = o.Key; return nil })
+		if err == nil {
+			sound, err = store.Get(t.Context(), key, 1<<20)
+		}
+		flipped := bytes.Clone(sound)
+		if err == nil {
+			flipped[len(flipped)-1] ^= 1
+			err = store.Put(t.Context(), key, flipped, sha256.Sum256(flipped), true)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, sound
 	}
-	flipped := bytes.Clone(sound)
-	flipped[len(flipped)-1] ^= 1
-	if err == nil {
-		err = store.Put(t.Context(), key, flipped, sha256.Sum256(flipped), true)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, sound := flip("chunks/")
 	done := func(o console.Operation, err error) console.Operation {
 		t.Helper()
 		if err != nil {
@@ -98,5 +104,21 @@ func TestOnlyAHealedCopyCountsAgain(t *testing.T) {
 	}
 	if o := done(c.StartRepair(t.Context(), admin)); o.Deep {
 		t.Error("a repair reads everything although nothing is in doubt")
+	}
+
+	// What lies beside recovery points is in no point's copies.
+	note := "before the new invoice module"
+	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: point, Note: &note}); err != nil {
+		t.Fatal(err)
+	}
+	flip("notes/")
+	if o := done(c.StartVerify(t.Context(), admin, console.StartVerifyInput{Deep: true})); o.OK {
+		t.Errorf("a note with a flipped bit was not found: %+v", o.Verify)
+	}
+	if o := done(c.StartRepair(t.Context(), admin)); !o.OK || !o.Deep {
+		t.Errorf("the repair after it: deep %v, %+v", o.Deep, o.Repair)
+	}
+	if o := done(c.StartVerify(t.Context(), admin, console.StartVerifyInput{Deep: true})); !o.OK {
+		t.Errorf("the note is not healed: %+v", o.Verify)
 	}
 }
