@@ -2,8 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 
+	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -105,6 +108,18 @@ type repairCommand struct {
 	Point string `arg:"" optional:"" help:"Recovery point, or latest (the default)."`
 	All   bool   `help:"Repair every recovery point."`
 	Deep  bool   `help:"Read every copy to find damage, not only what is missing."`
+
+	platform string
+	result   *engine.RepairResult // of a repair that ended
+}
+
+// save tells the console what each provider has now, in the transaction that puts the repair's end on record: what it
+// says of a provider that failed in a backup goes with the copy that it lacked.
+func (c *repairCommand) save(ctx context.Context, tx db.Tx) error {
+	if c.result == nil {
+		return nil
+	}
+	return console.SaveEndedRepair(ctx, tx, c.platform, c.Deep, *c.result)
 }
 
 func (c *repairCommand) deed() deed {
@@ -116,7 +131,7 @@ func (c *repairCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	e, _, err := a.engine()
+	e, conf, err := a.engine()
 	if err != nil {
 		return err
 	}
@@ -126,6 +141,7 @@ func (c *repairCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	c.platform, c.result = conf.Platform.Name, &r
 	if a.cli.JSON {
 		printJSON(a.io.out, r)
 	} else {

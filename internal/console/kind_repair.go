@@ -70,6 +70,12 @@ func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 	return seeProviders(ctx, tx, row.Platform, "the last repair", r.Copies[ids[len(ids)-1]])
 }
 
+// SaveEndedRepair stores what a repair of the command line has left at each provider, of the points that this console
+// knows.
+func SaveEndedRepair(ctx context.Context, tx db.Tx, platform string, deep bool, r engine.RepairResult) error {
+	return endRepair(ctx, tx, operation.Operation{Platform: platform, Deep: deep}, r)
+}
+
 // repairs is the kind of operation that copies what a provider lacks from one that has it.
 type repairs struct{ c *Console }
 
