@@ -174,8 +174,8 @@ func TestAuditExport(t *testing.T) {
 		t.Errorf("exported: %v", actions)
 	}
 	table, err := csv.NewReader(strings.NewReader(w.must(t, exitDone, "audit", "export", "--format", "csv").out)).ReadAll()
-	if err != nil || len(table) != 4 || table[0][0] != "id" || table[3][11] != "account.create" ||
-		table[3][12] != "ada@example.com" {
+	if err != nil || len(table) != 4 || table[0][0] != "id" || table[3][12] != "account.create" ||
+		table[3][13] != "ada@example.com" {
 		t.Errorf("csv: %q, %v", table, err)
 	}
 	if o := w.must(t, exitDone, "audit", "export", "--format", "jsonl", "--to", "2020-01-01"); o.out != "" {

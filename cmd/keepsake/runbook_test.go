@@ -15,12 +15,12 @@ func TestTheRunbookEndsInAnIntactTrail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, page7, found := strings.Cut(string(page), "7. **Go on.**")
+	_, step, found := strings.Cut(string(page), "**Make a console.**")
 	if !found {
-		t.Fatal("the runbook has no seventh step")
+		t.Fatal("the runbook makes no console")
 	}
 	var steps [][]string
-	for _, m := range regexp.MustCompile(`(?m)^ {7}keepsake (.+)$`).FindAllStringSubmatch(page7, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^ {7}keepsake (.+)$`).FindAllStringSubmatch(step, -1) {
 		steps = append(steps, strings.Fields(m[1]))
 	}
 	if len(steps) < 5 || strings.Join(steps[len(steps)-1], " ") != "serve" {

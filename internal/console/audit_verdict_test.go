@@ -116,7 +116,7 @@ func TestAnOlderVerdictDoesNotComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.asRole("create temp table kept on commit preserve rows as select value from settings where name = " +
-		"'audit_verdict'; insert into settings select 'kept', value from kept; drop table kept")
+		"'audit_verdict'; insert into settings (name, value) select 'kept', value from kept; drop table kept")
 	w.tamper("update audit_log set target = 'x' where id = 2")
 	if v, err := c.VerifyAudit(t.Context(), admin); err != nil || v.Intact {
 		t.Fatalf("%+v, %v", v, err)
