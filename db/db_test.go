@@ -171,9 +171,10 @@ func TestEveryRestoreKeepsItsScope(t *testing.T) {
 		{"a scoped restore without a scope", "scoped", `{"name": "n"}`, "backup_operations_restore_has_a_scope"},
 	} {
 		err := d.InTx(t.Context(), system, func(tx db.Tx) error {
-			_, err := tx.PG.Exec(t.Context(), `insert into backup_operations (id, kind, requested_by, requested_name, target,
-				target_database, restore)
-				values ('018f0000-0000-7000-8000-000000000002', $1::text, 'x', 'x', case when $1 = 'restore' then 's' else '' end,
+			_, err := tx.PG.Exec(t.Context(), `insert into backup_operations (id, platform, kind, requested_by, requested_name,
+				target, target_database, restore)
+				values ('018f0000-0000-7000-8000-000000000002', 'main', $1::text, 'x', 'x',
+					case when $1 = 'restore' then 's' else '' end,
 					case when $1 = 'restore' then 'd' else '' end, nullif($2, '')::jsonb)`, c.kind, c.asked)
 			return err
 		})
