@@ -33,6 +33,8 @@ func held(t *testing.T) (*db.DB, keepsake.Secret) {
 	err := d.InTx(t.Context(), system, func(tx db.Tx) error {
 		p := sqlcgen.InsertOperationParams{
 			ID:       id,
+			Platform: keepsake.DefaultPlatform,
+			Slots:    []string{},
 			Kind:     "verify",
 			State:    "queued",
 			Labels:   []byte("{}"),
