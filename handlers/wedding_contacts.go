@@ -45,6 +45,9 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 		if con.Platform(c.Request().Context()).Writable() && !vm.Shell.Standby {
 			vm.RestoreURL = draw.WeddingURL(id) + "/restore"
 		}
+		if w.Unsure != nil {
+			vm.Notices = draw.UnsureVendors(w.Unsure)
+		}
 		if len(w.Lost) > 0 {
 			vm.Notices = draw.LostVendors(w, pages.clock())
 			vm.CSV, vm.VCard = draw.WeddingURL(id)+"/contacts.csv", draw.WeddingURL(id)+"/contacts.vcf" // of no single point

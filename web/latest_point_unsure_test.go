@@ -50,6 +50,19 @@ func TestLatestPointThatMayBeDamagedIsSaid(t *testing.T) {
 	}
 }
 
+// TestContactsSayThatNobodyLookedForVendors who may have vanished.
+func TestContactsSayThatNobodyLookedForVendors(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	const page, says = "/weddings/w%201%2F2/contacts", "Vendors may be missing here"
+	if got := s.get(page).want(http.StatusOK).text(); strings.Contains(got, says) {
+		t.Errorf("although somebody looked: %s", got)
+	}
+	s.console.damageErr = keepsake.Errorf(keepsake.CodeUnavailable, "provider attic does not answer")
+	s.get(page).want(http.StatusOK).says("Nobody looked for missing rows", says, "Provider attic does not answer.")
+}
+
 // restoring is what the API answers to a restore.
 func restoring(t *testing.T, s *site, body string) string {
 	t.Helper()

@@ -192,7 +192,7 @@ func (f *fakeScopes) GetWeddingAt(
 func (f *fakeScopes) FindContacts(ctx context.Context, actor keepsake.Actor, wedding, point string) (
 	console.WeddingContacts, error) {
 	at, err := f.GetWeddingAt(ctx, actor, wedding, point)
-	return console.WeddingContacts{WeddingAt: at}, err
+	return console.WeddingContacts{WeddingAt: at, Unsure: f.damageErr}, err
 }
 
 func (f *fakeScopes) LookAtWedding(ctx context.Context, actor keepsake.Actor, wedding, point string) (

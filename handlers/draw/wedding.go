@@ -114,6 +114,15 @@ const (
 	WeddingsNamed = 10
 )
 
+// UnsureVendors says that vendors may be missing, because nobody could look whether a damage has removed some.
+func UnsureVendors(err error) []ui.Notice {
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: NotLookedFor,
+		Text:  "Vendors may be missing here: if one is, look at an older recovery point." + HintFailed(err),
+	}}
+}
+
 // LostVendors says which vendors the newest recovery point does not have, and from when the page shows them.
 func LostVendors(w console.WeddingContacts, clock format.Clock) []ui.Notice {
 	n := ui.Notice{

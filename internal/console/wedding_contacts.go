@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -18,6 +19,8 @@ type WeddingContacts struct {
 	// Lost are those of them that the newest recovery point does not have; they are as the point of LostFrom knew them.
 	Lost     []scope.Contact
 	LostFrom time.Time
+	// Unsure says why vendors that a damage has removed could not be looked for. Some may be missing then.
+	Unsure error
 }
 
 // FindContacts returns the vendors of a wedding at a recovery point. Where the caller names no point, it takes the
@@ -68,11 +71,13 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 	looking, cancel := context.WithTimeout(ctx, LookTime)
 	defer cancel()
 	var candidates []string
-	if d, failed := damage(looking); failed == nil && d != nil {
+	d, unsure := damage(looking)
+	if d != nil {
 		candidates = append(candidates, d.Point)
 	}
 	if len(newest.Contacts) == 0 {
-		older, _ := points(looking) // what cannot be listed cannot help
+		older, failed := points(looking)
+		unsure = cmp.Or(unsure, failed)
 		for _, p := range older[:min(len(older), damagePoints)] {
 			candidates = append(candidates, p.ID)
 		}
@@ -83,13 +88,14 @@ func findContacts(ctx context.Context, point string, read func(point string) (en
 		}
 		then, failed := read(id)
 		if failed != nil {
+			unsure = cmp.Or(unsure, failed)
 			continue
 		}
 		if w := WithLost(newest, then); len(w.Lost) > 0 {
 			return w, nil
 		}
 	}
-	return WeddingContacts{WeddingAt: newest}, err
+	return WeddingContacts{WeddingAt: newest, Unsure: cmp.Or(unsure, looking.Err())}, err
 }
 
 // WithLost returns the vendors of the newest recovery point and those that only an earlier one has. A vendor that

@@ -1,12 +1,14 @@
 package console_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -273,5 +275,28 @@ func TestPointMarksChangedAtOnce(t *testing.T) {
 	if err := c.SavePoint(t.Context(), admin, console.SavePointInput{ID: "a", Note: new("never")}); keepsake.CodeOf(
 		err) != keepsake.CodeConflict {
 		t.Errorf("others never end: %v", err)
+	}
+}
+
+// blind reads a wedding's vendors and cannot look for damage.
+type blind struct{ console.Scopes }
+
+func (blind) WeddingAt(context.Context, engine.ScopeInput) (engine.WeddingAt, error) {
+	return engine.WeddingAt{Point: "a", Contacts: []scope.Contact{{Name: "Bloom", Phone: "+44 1632 960001"}}}, nil
+}
+
+func (blind) FindDamage(context.Context, engine.ScopeInput, []string) (engine.Damage, bool, error) {
+	return engine.Damage{}, false, keepsake.Errorf(keepsake.CodeUnavailable, "provider attic does not answer")
+}
+
+// TestContactsKnowThatNobodyLooked: what keeps somebody from looking for vendors that are gone keeps no number back,
+// and is said.
+func TestContactsKnowThatNobodyLooked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine(), func(d *console.Deps) { d.Platforms[0].Scopes = blind{} })
+	got, err := c.FindContacts(t.Context(), admin, "w1", "")
+	if err != nil || len(got.Contacts) != 1 || keepsake.CodeOf(got.Unsure) != keepsake.CodeUnavailable {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
