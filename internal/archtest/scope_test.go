@@ -2,10 +2,6 @@ package archtest
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -47,30 +43,15 @@ func shapesOfScope(file *ast.File) (found []string) {
 // would need checks of its own. Views, which hold what a form shows, and generated code are left out.
 func TestScopeHasOneShape(t *testing.T) {
 	t.Parallel()
-	root, seen := filepath.Join("..", ".."), 0
-	for _, part := range []string{"cmd/keepsake", "handlers", "internal", "web"} {
-		err := filepath.WalkDir(filepath.Join(root, part), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && d.Name() == "apiclient" {
-				return fs.SkipDir
+	seen := 0
+	parts := []string{"cmd/keepsake", "handlers", "internal", "web"}
+	eachProductFile(t, parts, []string{"apiclient"}, func(path string, file *ast.File) {
+		for _, name := range shapesOfScope(file) {
+			if seen++; !scopeShapes[name] {
+				t.Errorf("%s: %s names a scope by fields of its own: give it a keepsake.Scope", path, name)
 			}
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			for _, name := range shapesOfScope(file) {
-				if seen++; !scopeShapes[name] {
-					t.Errorf("%s: %s names a scope by fields of its own: give it a keepsake.Scope", path, name)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
-	}
+	})
 	if seen < len(scopeShapes) {
 		t.Errorf("%d of %d known shapes were found", seen, len(scopeShapes))
 	}
