@@ -1443,7 +1443,7 @@ func previewTable(t PreviewTable, n int, ticks, wide bool) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if ticks {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 121, ", all part of what you confirm")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 121, "(all part of what you confirm)")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -145,7 +145,7 @@ func scopePreview(theme string, n int) views.ScopePreview {
 		Address:     "/weddings/1/restore?mode=missing&point=1",
 		Shown:       "f00d",
 		Button:      "Bring back 28 rows",
-		NothingText: "Nothing of this wedding is missing.",
+		NothingText: "Nothing that this recovery point holds of this wedding is missing.",
 		Missing:     true,
 		Nothing:     n == 0,
 		When:        when("Mon 23 Nov 2026, 07:05 UTC", "12 min ago"),

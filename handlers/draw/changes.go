@@ -112,8 +112,8 @@ func (n Changes) NothingWords(in console.ScopedInput) string {
 	case n.left > 0:
 		return "Every row that could come back is left out. Take some ticks away and compare again."
 	case in.Mode == scope.Missing:
-		return "Nothing of this " + noun + " is missing. Rows that were changed since are not looked at here: choose " +
-			"“Make everything as it was” for those."
+		return "Nothing that this recovery point holds of this " + noun + " is missing. Rows that were changed since are " +
+			"not looked at here: choose “Make everything as it was” for those."
 	default:
 		return "Everything of this " + noun + " is as it was at this recovery point."
 	}
