@@ -23,6 +23,9 @@ const (
 	mostUnseen = 1 << 20
 	// leastDisk is what a disk must reach, in bytes a second, that makes durable what it was given.
 	leastDisk = 32 << 20
+	// syncStep is how much is stored before it is made durable. Without steps, a disk that hangs at the end could not be
+	// told from one that has gigabytes to write.
+	syncStep = 384 << 20
 	// mostSilence bounds the silence of a store that was measured to be very slow.
 	mostSilence = 90 * time.Second
 )
@@ -60,6 +63,8 @@ type Attended struct {
 	calls   map[*call]struct{}
 	written int64        // bytes that no Sync has made durable yet
 	heard   [2]time.Time // by direction
+
+	step chan struct{} // full while a step is made durable
 }
 
 // The directions in which bytes go.
@@ -83,12 +88,12 @@ type call struct {
 }
 
 // Attend returns p for one operation, with the silence that this operation allows. told, when set, is called when p
-// is given up.
+// is given up; it asks nothing of p.
 func Attend(p Provider, silence time.Duration, told func()) *Attended {
 	if told == nil {
 		told = func() {}
 	}
-	return &Attended{p: p, silence: silence, told: told, calls: map[*call]struct{}{}}
+	return &Attended{p: p, silence: silence, told: told, calls: map[*call]struct{}{}, step: make(chan struct{}, 1)}
 }
 
 // Allow changes the silence that the operation allows.
@@ -190,22 +195,29 @@ func (a *Attended) do(ctx context.Context, c *call, op func(context.Context) err
 	a.calls[c] = struct{}{}
 	c.timer = time.AfterFunc(a.patience(c.to), c.look)
 	a.mu.Unlock()
-	err := op(withMeter(ctx, c))
+	err, hung := a.done(ctx, c, op(withMeter(ctx, c)))
+	if hung {
+		a.told()
+	}
+	return err
+}
+
+// done notes how a call ended. It returns the call's error, and whether the store is given up for it.
+func (a *Attended) done(ctx context.Context, c *call, err error) (_ error, hung bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c.timer.Stop()
 	delete(a.calls, c)
 	switch {
 	case err != nil && a.silent != nil:
-		return a.silent
+		return a.silent, false
 	case errors.Is(err, ErrTimeout) && ctx.Err() == nil: // each of its attempts
 		a.giveUp(time.Since(a.since(c)), c.doing)
-		go a.told() // which may ask something of this store
-		return a.silent
+		return a.silent, true
 	case err == nil || ctx.Err() == nil:
 		a.heard[c.to] = time.Now()
 	}
-	return err
+	return err, false
 }
 
 // Put implements Provider.
@@ -215,12 +227,32 @@ func (a *Attended) Put(ctx context.Context, key string, body []byte, sum [sha256
 		func(ctx context.Context) error {
 			return a.p.Put(ctx, key, body, sum, replace)
 		})
-	if err == nil {
-		a.mu.Lock()
-		a.written += size
-		a.mu.Unlock()
+	if err != nil || a.stored(size) < syncStep {
+		return err
 	}
-	return err
+	return a.syncStep(ctx)
+}
+
+// syncStep makes durable what was stored, once for all calls that have come so far.
+func (a *Attended) syncStep(ctx context.Context) error {
+	select {
+	case a.step <- struct{}{}:
+		defer func() { <-a.step }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if a.stored(0) < syncStep { // another call has done it meanwhile
+		return nil
+	}
+	return a.Sync(ctx)
+}
+
+// stored adds to what no Sync has made durable yet, and returns it.
+func (a *Attended) stored(size int64) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.written += size
+	return a.written
 }
 
 // Get implements Provider.
@@ -271,9 +303,7 @@ func (a *Attended) Sync(ctx context.Context) error {
 	extra := lasting(written, leastDisk)
 	err := a.do(ctx, &call{to: storing, extra: extra, doing: "it was to make durable what it has"}, a.p.Sync)
 	if err != nil {
-		a.mu.Lock()
-		a.written += written
-		a.mu.Unlock()
+		a.stored(written)
 	}
 	return err
 }

@@ -296,3 +296,80 @@ func TestSyncsAtOnceTakeNoTimeFromALaterOne(t *testing.T) {
 		}
 	})
 }
+
+// swallowing takes every object and keeps none. It counts what it was given since the last Sync.
+type swallowing struct {
+	storage.Provider
+	unsynced, most atomic.Int64
+}
+
+func (s *swallowing) Put(_ context.Context, _ string, body []byte, _ [sha256.Size]byte, _ bool) error {
+	if since := s.unsynced.Add(int64(len(body))); since > s.most.Load() {
+		s.most.Store(since)
+	}
+	return nil
+}
+
+func (s *swallowing) Sync(context.Context) error {
+	s.unsynced.Store(0)
+	return nil
+}
+
+// TestADiskIsGivenUpInTimeAfterGigabytes: what was stored is made durable in steps, so that a disk that hangs in the
+// last one is given up within half a minute however much it took before.
+func TestADiskIsGivenUpInTimeAfterGigabytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taken := &swallowing{Provider: storagetest.NewMem()}
+		h := storagetest.Hanging(taken)
+		a := storage.Attend(h, storage.DefaultSilence, nil)
+		store := func() error { return a.Put(t.Context(), "chunks/a", make([]byte, 8<<20), [sha256.Size]byte{}, false) }
+		errs := make(chan error)
+		for range 4 {
+			go func() {
+				var err error
+				for i := 0; i < 120 && err == nil; i++ {
+					err = store()
+				}
+				errs <- err
+			}()
+		}
+		for range 4 {
+			if err := <-errs; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if most := taken.most.Load(); most > 420<<20 {
+			t.Errorf("%d MiB were taken before they were made durable", most>>20)
+		}
+		h.Hang(false, func(op, _ string) bool { return op == "sync" })
+		start := time.Now()
+		if err := a.Sync(t.Context()); !errors.Is(err, storage.ErrTimeout) || time.Since(start) > 30*time.Second {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+	})
+}
+
+// TestAStepThatHangsEndsWhoWaits: while a step is made durable, who would store more waits, and ends with it.
+func TestAStepThatHangsEndsWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := storagetest.Hanging(&swallowing{Provider: storagetest.NewMem()})
+		h.Hang(false, func(op, _ string) bool { return op == "sync" })
+		a := storage.Attend(h, storage.DefaultSilence, nil)
+		start := time.Now()
+		errs := make(chan error)
+		for range 4 {
+			go func() {
+				var err error
+				for err == nil {
+					err = a.Put(t.Context(), "chunks/a", make([]byte, 8<<20), [sha256.Size]byte{}, false)
+				}
+				errs <- err
+			}()
+		}
+		for range 4 {
+			if err := <-errs; !errors.Is(err, storage.ErrTimeout) || time.Since(start) > 30*time.Second {
+				t.Errorf("after %s: %v", time.Since(start), err)
+			}
+		}
+	})
+}
