@@ -26,6 +26,8 @@ const (
 	// not notice who searches, and who has just added a wedding wants to find it.
 	directoryShare    = 20
 	leastAge, mostAge = 2 * time.Second, 15 * time.Second
+	// readingsAtOnce bounds the memory and the connections of those who ask for many recovery points at a time.
+	readingsAtOnce = 4
 )
 
 // slot names a directory: of a recovery point, or of the live platform where there is none. Who works where is read
@@ -44,6 +46,7 @@ type directories struct {
 	life    context.Context // of the readings
 	end     context.CancelFunc
 	running sync.WaitGroup
+	turns   chan struct{} // full while as many readings go on as may
 	known   knownNow
 }
 
@@ -59,7 +62,11 @@ type reading struct {
 }
 
 func newDirectories() *directories {
-	d := &directories{kept: map[slot]kept{}, reading: map[slot]*reading{}}
+	d := &directories{
+		kept:    map[slot]kept{},
+		reading: map[slot]*reading{},
+		turns:   make(chan struct{}, readingsAtOnce),
+	}
 	d.life, d.end = context.WithCancel(context.Background())
 	return d
 }
@@ -104,8 +111,16 @@ func (d *directories) read(s slot, r *reading, now func() time.Time,
 	read func(context.Context) (*search.Directory, error)) {
 	ctx, cancel := context.WithTimeout(d.life, directoryTime)
 	defer cancel()
+	end, err := d.turn(ctx, s)
 	started := now()
-	r.directory, r.err = read(ctx)
+	if err == nil {
+		r.directory, err = read(ctx)
+		end()
+		if err != nil && ctx.Err() != nil {
+			err = keepsake.Errorf(keepsake.CodeUnavailable, "The names could not be read in time: %w", err)
+		}
+	}
+	r.err = err
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.reading, s)
@@ -124,6 +139,20 @@ func (d *directories) read(s slot, r *reading, now func() time.Time,
 		d.kept[s] = k
 	}
 	close(r.done)
+}
+
+// turn waits until a directory may be read. The live one, which everybody looks at, never waits.
+func (d *directories) turn(ctx context.Context, s slot) (end func(), err error) {
+	if s.point == "" {
+		return func() {}, nil
+	}
+	select {
+	case d.turns <- struct{}{}:
+		return func() { <-d.turns }, nil
+	case <-ctx.Done():
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable,
+			"The names could not be read in time, because too many recovery points are looked at. Please try again.")
+	}
 }
 
 // liveDirectory reads the platform's names.
