@@ -22,6 +22,19 @@ type drawing struct {
 	facts      func(console.Operation) []ui.Fact // beside those that every operation has
 	steps      []engine.Stage                    // the stages that a person sees
 	stages     map[engine.Stage]stageWords       // words that differ from those of other kinds
+	live       liveDrawing
+	degraded   func(console.Operation) ui.Chip // of one that is done, and not as it should be
+	proposed   string                          // what who approves it decides about
+	makesPoint bool                            // its recovery point is what it makes, and not what it reads
+}
+
+// liveDrawing is what the page of a running operation shows of its kind.
+type liveDrawing struct {
+	verb   string // "Read": what it does with bytes; empty where they say nothing
+	goal   bool   // it brings data back: its clock runs against what is promised for the critical tables
+	goals  bool   // and each tier's
+	copies bool   // it makes copies: each provider is shown from the start, and waited for at the end
+	more   func(engine.Progress) []ui.Figure
 }
 
 // drawings are the drawings of all kinds. A file of each kind holds its own.
@@ -45,6 +58,8 @@ func drawingOf(kind console.Kind) drawing {
 		again:      againAtPoints,
 		facts:      noFacts,
 		result:     func(console.Operation) *views.Result { return nil },
+		live:       liveDrawing{verb: "Read"},
+		degraded:   problemsFound,
 	}
 }
 
@@ -53,6 +68,18 @@ func OperationTitle(o console.Operation) string { return drawingOf(o.Kind).title
 
 func always(words string) func(console.Operation) string {
 	return func(console.Operation) string { return words }
+}
+
+func problemsFound(console.Operation) ui.Chip {
+	return ui.Chip{Tone: ui.ToneWarn, Text: "Problems found"}
+}
+
+// damageFound is the state of a look at copies, or of a repair, that leaves damage.
+func damageFound(damaged bool) ui.Chip {
+	if damaged {
+		return ui.Chip{Tone: ui.ToneBad, Text: "Damage found"}
+	}
+	return ui.Chip{Tone: ui.ToneWarn, Text: "Problems found"}
 }
 
 func noFacts(console.Operation) []ui.Fact { return nil }

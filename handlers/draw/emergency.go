@@ -30,7 +30,7 @@ func Emergency(shell views.Shell, d console.Dashboard, clock format.Clock) views
 		}
 	}
 	for _, o := range d.Running {
-		if o.Kind == console.KindRestore || o.Kind == console.KindScoped {
+		if drawingOf(o.Kind).live.goal {
 			vm.Running = append(vm.Running, operationRow(o, clock))
 		}
 	}

@@ -35,6 +35,18 @@ var drawBackup = drawing{
 		return views.NextStep{Text: "Try again", URL: "/backups/new?" + q.Encode()}
 	},
 	facts: noFacts,
+	live: liveDrawing{verb: "Read", copies: true, more: func(p engine.Progress) []ui.Figure {
+		return []ui.Figure{{
+			Label: "Uploaded",
+			Value: format.Bytes(p.BytesUploaded),
+			Hint: "to all providers; " + format.Count(p.ChunksNew) + " of " +
+				format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces") + " new",
+		}}
+	}},
+	degraded: func(console.Operation) ui.Chip {
+		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
+	},
+	makesPoint: true,
 	steps: []engine.Stage{engine.StageChecking, engine.StageSnapshot,
 		engine.StageReading, engine.StageCatchingUp, engine.StagePublishing},
 }

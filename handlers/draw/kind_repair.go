@@ -18,7 +18,11 @@ var drawRepair = drawing{
 	result: func(o console.Operation) *views.Result { return drawn(o.Repair, repairResult) },
 	again:  againAtPoints,
 	facts:  noFacts,
-	steps:  []engine.Stage{engine.StageChecking, engine.StageComparing, engine.StageRepairing},
+	live:   liveDrawing{verb: "Read"},
+	degraded: func(o console.Operation) ui.Chip {
+		return damageFound(o.Repair != nil && o.Repair.Damaged())
+	},
+	steps: []engine.Stage{engine.StageChecking, engine.StageComparing, engine.StageRepairing},
 	stages: map[engine.Stage]stageWords{
 		engine.StageChecking:  {"Asking", "Asking each provider what it holds"},
 		engine.StageComparing: {"Verifying", "Looking for copies that are missing or damaged"},

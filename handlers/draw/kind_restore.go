@@ -36,6 +36,15 @@ var drawRestore = drawing{
 		}
 		return facts
 	},
+	live: liveDrawing{verb: "Written", goal: true, goals: true},
+	degraded: func(o console.Operation) ui.Chip {
+		if o.Restore != nil && o.Restore.Outcome == engine.OutcomeExceptions {
+			return ui.Chip{Tone: exceptionTone(*o.Restore), Text: "Restored with exceptions"}
+		}
+		return ui.Chip{Tone: ui.ToneBad, Text: "Not proven"}
+	},
+	proposed: "It fills a new database from the recovery point. The running platform is not touched. The log below says " +
+		"why it needs you.",
 	steps: []engine.Stage{engine.StageChecking, engine.StageSchema,
 		engine.StageLoading, engine.StageIndexing, engine.StageComparing},
 }

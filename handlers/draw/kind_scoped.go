@@ -44,6 +44,10 @@ var drawScoped = drawing{
 		}
 		return facts
 	},
+	live:     liveDrawing{goal: true},
+	degraded: problemsFound,
+	proposed: "It changes rows of the running platform, and can be taken back afterwards. The log below says what it " +
+		"covers and why it needs you.",
 	steps: []engine.Stage{engine.StageChecking, engine.StageComparing, engine.StageWriting, engine.StageSafety},
 	stages: map[engine.Stage]stageWords{
 		engine.StageChecking:  {"Reading", "Reading the recovery point"},

@@ -26,6 +26,8 @@ var drawVerify = drawing{
 	result:     func(o console.Operation) *views.Result { return drawn(o.Verify, verifyResult) },
 	again:      againAtPoints,
 	facts:      noFacts,
+	live:       liveDrawing{verb: "Read"},
+	degraded:   func(o console.Operation) ui.Chip { return damageFound(o.Verify != nil && o.Verify.Damaged()) },
 	stages: map[engine.Stage]stageWords{
 		engine.StageChecking:  {"Asking", "Asking each provider what it holds"},
 		engine.StageComparing: {"Verifying", "Verifying the copies at each provider"},

@@ -17,7 +17,7 @@ func TestEveryKindIsDrawn(t *testing.T) {
 	for _, kind := range console.Kinds() {
 		d := drawings[kind]
 		if d.noun == "" || d.title == nil || d.unfinished == nil || len(d.stopping) == 0 || d.result == nil ||
-			d.again == nil || d.facts == nil {
+			d.again == nil || d.facts == nil || d.degraded == nil {
 			t.Errorf("%s has no whole drawing: kind_%s.go", kind, kind)
 		}
 	}

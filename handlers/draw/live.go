@@ -86,13 +86,14 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) vi
 	if known {
 		live.Percent = format.Percent(p.Fraction())
 	}
-	live.ProvidersTitle, live.ProvidersText, live.Moved = "Copies",
-		"Each provider confirms every piece by size and checksum", "Sent"
-	if kind != console.KindBackup {
-		live.ProvidersTitle, live.ProvidersText, live.Moved = "Providers", "Where the pieces are", "Read"
+	live.ProvidersTitle, live.ProvidersText, live.Moved = "Providers", "Where the pieces are", "Read"
+	copies := drawingOf(kind).live.copies
+	if copies {
+		live.ProvidersTitle, live.ProvidersText, live.Moved = "Copies",
+			"Each provider confirms every piece by size and checksum", "Sent"
 	}
 	for _, pr := range p.Providers {
-		if kind != console.KindBackup && pr.Confirmed == 0 && pr.Bytes == 0 && pr.Error == "" {
+		if !copies && pr.Confirmed == 0 && pr.Bytes == 0 && pr.Error == "" {
 			continue // a restore reads and sends nothing: a row of zeros would only frighten
 		}
 		live.Providers = append(live.Providers, views.LiveProvider{
@@ -108,8 +109,8 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) vi
 	return live
 }
 
-// waitingFor says which providers keep a backup from ending, once its rows are read, and where the recovery point is
-// already. Elsewhere it says which provider does not answer.
+// waitingFor says which providers keep an operation that makes copies from ending, once its rows are read, and where the
+// recovery point is already. Elsewhere it says which provider does not answer.
 func waitingFor(kind console.Kind, p engine.Progress) string {
 	var have, silent, busy []string
 	for _, pr := range p.Providers {
@@ -124,7 +125,7 @@ func waitingFor(kind console.Kind, p engine.Progress) string {
 			busy = append(busy, pr.Name)
 		}
 	}
-	if kind != console.KindBackup || p.Stage != engine.StageCatchingUp && p.Stage != engine.StagePublishing {
+	if !drawingOf(kind).live.copies || p.Stage != engine.StageCatchingUp && p.Stage != engine.StagePublishing {
 		if len(silent) == 0 {
 			return ""
 		}
@@ -154,10 +155,8 @@ func spoken(p engine.Progress, headline, left string) string {
 
 func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, rowsRate float64,
 	running bool) []ui.Figure {
-	moved, verb := "of about "+format.Bytes(p.BytesTotal), "Read"
-	if kind == console.KindRestore {
-		verb = "Written"
-	}
+	d := drawingOf(kind).live
+	moved := "of about " + format.Bytes(p.BytesTotal)
 	if p.BytesTotal <= 0 {
 		moved = ""
 	}
@@ -166,7 +165,7 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 		rows = "of about " + format.Count(p.RowsTotal)
 	}
 	figures := []ui.Figure{{Label: "Running for", Value: format.Duration(p.UpdatedAt.Sub(p.StartedAt))}}
-	if kind == console.KindRestore || kind == console.KindScoped { // the clock that people in a hurry look at
+	if d.goal { // the clock that people in a hurry look at
 		goal := keepsake.TierCritical.Goal()
 		figures[0].Hint = "of " + format.Duration(goal) + " promised for the critical tables"
 		if p.UpdatedAt.Sub(p.StartedAt) > goal {
@@ -179,20 +178,15 @@ func liveFigures(kind console.Kind, p engine.Progress, left string, bytesRate, r
 		figures = append(figures, ui.Figure{Label: "Time left", Value: left})
 	}
 	figures = append(figures, ui.Figure{Label: "Rows", Value: format.Count(p.RowsDone), Hint: rows})
-	if kind == console.KindScoped {
+	if d.verb == "" {
 		return figures
 	}
-	figures = append(figures, ui.Figure{Label: verb, Value: format.Bytes(p.BytesDone), Hint: moved})
+	figures = append(figures, ui.Figure{Label: d.verb, Value: format.Bytes(p.BytesDone), Hint: moved})
 	if rate := format.Rate(bytesRate); rate != "" {
 		figures = append(figures, ui.Figure{Label: "Speed", Value: rate, Hint: format.RowRate(rowsRate)})
 	}
-	if kind == console.KindBackup {
-		figures = append(figures, ui.Figure{
-			Label: "Uploaded",
-			Value: format.Bytes(p.BytesUploaded),
-			Hint: fmt.Sprintf("to all providers; %s of %s new", format.Count(p.ChunksNew),
-				format.Plural(max(p.ChunksDone, p.ChunksNew), "piece", "pieces")),
-		})
+	if d.more != nil {
+		figures = append(figures, d.more(p)...)
 	}
 	return figures
 }
@@ -229,7 +223,7 @@ func liveTiers(kind console.Kind, p engine.Progress, pc *Pace, running bool) []v
 		}
 		if len(tables) > 0 {
 			t := liveTier(tier, tables, pc, running)
-			if kind == console.KindRestore {
+			if drawingOf(kind).live.goals {
 				t.Goal = "promised within " + format.Duration(tier.Goal())
 			}
 			out = append(out, t)

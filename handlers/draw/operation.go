@@ -10,7 +10,6 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
-	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
@@ -54,12 +53,7 @@ func approval(o console.Operation, actor keepsake.Actor, clock format.Clock) *vi
 		May:   actor.Organization == "",
 		Proof: !actor.Proven(clock.Now),
 	}
-	vm.Text = "It fills a new database from the recovery point. The running platform is not touched. The log below says " +
-		"why it needs you."
-	if o.Kind == console.KindScoped {
-		vm.Text = "It changes rows of the running platform, and can be taken back afterwards. The log below says what it " +
-			"covers and why it needs you."
-	}
+	vm.Text = drawingOf(o.Kind).proposed
 	return vm
 }
 
@@ -116,16 +110,8 @@ func OperationState(o console.Operation) ui.Chip {
 		return ui.Chip{Tone: ui.ToneBad, Text: "Failed"}
 	case o.State == console.StateCancelled:
 		return ui.Chip{Tone: ui.ToneMute, Text: "Cancelled"}
-	case o.Degraded() && o.Kind == console.KindBackup:
-		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
-	case o.Degraded() && o.Restore != nil && o.Restore.Outcome == engine.OutcomeExceptions:
-		return ui.Chip{Tone: exceptionTone(*o.Restore), Text: "Restored with exceptions"}
-	case o.Degraded() && o.Kind == console.KindRestore:
-		return ui.Chip{Tone: ui.ToneBad, Text: "Not proven"}
-	case o.Degraded() && (o.Verify != nil && o.Verify.Damaged() || o.Repair != nil && o.Repair.Damaged()):
-		return ui.Chip{Tone: ui.ToneBad, Text: "Damage found"}
 	case o.Degraded():
-		return ui.Chip{Tone: ui.ToneWarn, Text: "Problems found"}
+		return drawingOf(o.Kind).degraded(o)
 	default:
 		return ui.Chip{Tone: ui.ToneOK, Text: "Done"}
 	}
@@ -206,7 +192,7 @@ func operationFacts(o console.Operation, clock format.Clock) []ui.Fact {
 			o.Attempt)})
 	}
 	facts = append(facts, drawingOf(o.Kind).facts(o)...)
-	if o.Kind != console.KindBackup && o.Point != "" {
+	if !drawingOf(o.Kind).makesPoint && o.Point != "" {
 		facts = append(facts, ui.Fact{Label: "Recovery point", Value: o.Point, Mono: true})
 	}
 	for _, name := range sortedKeys(o.Labels) {
