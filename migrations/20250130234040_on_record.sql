@@ -159,7 +159,7 @@ begin
         perform from audit_log l
         where l.id > (was ->> 'last_id')::bigint
           and l.id <= (becomes ->> 'last_id')::bigint
-          and (l.security or l.outcome = 'failed');
+          and (l.security or l.outcome = 'failed' or l.detail::text like '%"fell_short":true%');
         if not found then
             return null;
         end if;

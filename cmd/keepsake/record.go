@@ -71,6 +71,10 @@ func (a *app) recordCommand(command any, run func() error) error {
 		Took:    time.Since(started),
 		Detail:  d.detail,
 	}
+	var found errExit
+	if errors.As(err, &found) {
+		e.FellShort()
+	}
 	if e.Outcome != audit.Allowed {
 		e.Detail["code"] = keepsake.CodeOf(err)
 	}

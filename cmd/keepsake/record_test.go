@@ -137,6 +137,15 @@ func TestTheCommandLineIsOnRecord(t *testing.T) {
 		"scope.export allowed", "scope.export allowed")
 	did(exitFailed, []string{"scope", "export", point, "--wedding", "100000", "--format", "contacts"},
 		"scope.export allowed", "scope.export refused")
+	flip(t, w.chunks(t, "second")[0])
+	if _, entries = did(exitDamage, []string{"verify", "--deep"}, "verify.start allowed",
+		"verify.end allowed"); entries[1].Detail["fell_short"] != true {
+		t.Errorf("a verification that found damage: %+v", entries)
+	}
+	if _, entries = did(exitDone, []string{"repair", "--deep"}, "repair.start allowed",
+		"repair.end allowed"); entries[1].Detail["fell_short"] != nil {
+		t.Errorf("a repair that left nothing: %+v", entries)
+	}
 	did(exitDone, []string{"init"}, "key.repository allowed", "key.repository allowed")
 	if _, entries = did(exitDone, []string{"repo", "writer-key"}, "key.writer allowed",
 		"key.writer allowed"); !entries[0].Security || entries[0].Detail["begun"] != true ||

@@ -105,11 +105,16 @@ limit @most;
 select set_config('plan_cache_mode', 'force_custom_plan', true);
 
 -- name: ListAlerts :many
+-- What fell short is looked for in the detail's text, as Record writes it: no entry's detail can be one that PostgreSQL
+-- fails to take apart.
 select *
 from audit_log
 where id > @after
   and id <= @last
-  and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
+  and (security
+      or outcome = 'failed'
+      or detail::text like '%"fell_short":true%'
+      or action in ('restore.start', 'scope.restore', 'scope.undo'))
 order by id limit @most;
 
 -- name: AddAlertPlace :exec

@@ -203,7 +203,10 @@ select id, at, actor_id, actor_name, actor_role, organization, session, address,
 from audit_log
 where id > $1
   and id <= $2
-  and (security or outcome = 'failed' or action in ('restore.start', 'scope.restore', 'scope.undo'))
+  and (security
+      or outcome = 'failed'
+      or detail::text like '%"fell_short":true%'
+      or action in ('restore.start', 'scope.restore', 'scope.undo'))
 order by id limit $3
 `
 
@@ -213,6 +216,8 @@ type ListAlertsParams struct {
 	Most  int32
 }
 
+// What fell short is looked for in the detail's text, as Record writes it: no entry's detail can be one that PostgreSQL
+// fails to take apart.
 func (q *Queries) ListAlerts(ctx context.Context, arg ListAlertsParams) ([]AuditLog, error) {
 	rows, err := q.db.Query(ctx, listAlerts, arg.After, arg.Last, arg.Most)
 	if err != nil {

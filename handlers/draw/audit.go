@@ -178,6 +178,9 @@ func auditSentence(r audit.Row) string {
 	case r.Took > 0 && r.Outcome == audit.Allowed && detail["begun"] == nil:
 		b.WriteString(" (" + format.Duration(r.Took) + ")")
 	}
+	if r.FellShort() {
+		b.WriteString(", which fell short of what it was for")
+	}
 	if detail["new_device"] == true {
 		b.WriteString(", from a device not seen before")
 	}

@@ -20,7 +20,7 @@ type Kind string
 // The kinds. An entry may be of several.
 const (
 	KindSecurity Kind = "security" // what Security marks
-	// what was allowed and did not work, or not all of it: a backup, say, or a restore with exceptions
+	// what was allowed and did not work, or fell short: a backup that is not protected, say
 	KindFailed  Kind = "failed"
 	KindRestore Kind = "restore" // restores that were started, or refused
 )
@@ -34,11 +34,30 @@ func (r Row) Is(k Kind) bool {
 	case KindSecurity:
 		return r.Security
 	case KindFailed:
-		return r.Outcome == Failed || r.Exceptions() > 0
+		return r.Outcome == Failed || r.FellShort()
 	case KindRestore:
 		return WordsOf(Action(r.Action)).Watch == WatchRestore
 	}
 	return false
+}
+
+// fellShort is the detail that FellShort marks. The statement that looks for alerts names it.
+const fellShort = "fell_short"
+
+// FellShort marks an entry of something that was done, but not all that it was for: a backup that is not protected, a
+// verification that found damage, a repair or a restore that left something. People who want to know of failures are
+// told of it.
+func (e *Entry) FellShort() {
+	if e.Detail == nil {
+		e.Detail = map[string]any{}
+	}
+	e.Detail[fellShort] = true
+}
+
+// FellShort reports whether the entry is marked so.
+func (r Row) FellShort() bool {
+	var detail map[string]any
+	return json.Unmarshal(r.Detail, &detail) == nil && detail[fellShort] == true
 }
 
 // Exceptions is how many things a restore that ended could not make.
@@ -142,7 +161,7 @@ func pending(ctx context.Context, d *db.DB, place []byte, on []Kind) (state *sql
 		}
 		for _, f := range found {
 			r := rowOf(f)
-			passed = passed || r.Security || r.Outcome == Failed
+			passed = passed || r.Security || r.Is(KindFailed)
 			if slices.ContainsFunc(on, r.Is) {
 				rows = append(rows, r)
 			}

@@ -116,6 +116,9 @@ func (r *Runner) auditEnd(ctx context.Context, tx db.Tx, row Operation) error {
 		e.Outcome = audit.Failed
 		e.Detail["code"] = deref(row.ErrorCode)
 	}
+	if row.Ok != nil && !*row.Ok || row.Protected != nil && !*row.Protected {
+		e.FellShort()
+	}
 	if row.StartedAt != nil && row.FinishedAt != nil {
 		e.Took = row.FinishedAt.Sub(*row.StartedAt)
 	}
