@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const deleteMilestone = `-- name: DeleteMilestone :exec
+const deleteMilestone = `-- name: DeleteMilestone :execrows
 delete from wedding_milestones where platform = $1 and wedding_id = $2 and name = $3
 `
 
@@ -20,16 +20,19 @@ type DeleteMilestoneParams struct {
 	Name      string
 }
 
-func (q *Queries) DeleteMilestone(ctx context.Context, arg DeleteMilestoneParams) error {
-	_, err := q.db.Exec(ctx, deleteMilestone, arg.Platform, arg.WeddingID, arg.Name)
-	return err
+func (q *Queries) DeleteMilestone(ctx context.Context, arg DeleteMilestoneParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteMilestone, arg.Platform, arg.WeddingID, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const getNewestDrill = `-- name: GetNewestDrill :one
 select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where platform = $1 and kind = 'restore' and ok order by tested_at desc limit 1
 `
 
-// The newest restore that compared every row.
+// The newest restore of everything that compared every row.
 func (q *Queries) GetNewestDrill(ctx context.Context, platform string) (BackupTest, error) {
 	row := q.db.QueryRow(ctx, getNewestDrill, platform)
 	var i BackupTest
@@ -46,6 +49,56 @@ func (q *Queries) GetNewestDrill(ctx context.Context, platform string) (BackupTe
 		&i.Seconds,
 	)
 	return i, err
+}
+
+const listMarkedBackups = `-- name: ListMarkedBackups :many
+select created_at, state, weddings,
+    (requested_by = 'system'
+        and state in ('failed', 'cancelled')
+        and finished_at > now() - make_interval(secs => $1::double precision))::boolean as failed_lately
+from backup_operations
+where kind = 'backup' and platform = $2 and weddings <> '[]'
+order by id desc
+limit $3
+`
+
+type ListMarkedBackupsParams struct {
+	RetrySeconds float64
+	Platform     string
+	Most         int32
+}
+
+type ListMarkedBackupsRow struct {
+	CreatedAt    time.Time
+	State        string
+	Weddings     []byte
+	FailedLately bool
+}
+
+// The newest backups for weddings. failed_lately: it was started automatically and ended without a recovery point.
+func (q *Queries) ListMarkedBackups(ctx context.Context, arg ListMarkedBackupsParams) ([]ListMarkedBackupsRow, error) {
+	rows, err := q.db.Query(ctx, listMarkedBackups, arg.RetrySeconds, arg.Platform, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListMarkedBackupsRow
+	for rows.Next() {
+		var i ListMarkedBackupsRow
+		if err := rows.Scan(
+			&i.CreatedAt,
+			&i.State,
+			&i.Weddings,
+			&i.FailedLately,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listMilestones = `-- name: ListMilestones :many

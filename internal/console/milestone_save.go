@@ -67,21 +67,18 @@ func (c *Console) SaveMilestone(ctx context.Context, actor keepsake.Actor, in Sa
 		organization = p.finder().organizationOf(ctx, actor, in.WeddingID)
 	}
 	return c.attemptJudged(ctx, actor, err, audit.MilestoneSave, in.WeddingID, detail, func(tx db.Tx) (string, error) {
-		if err := dayBefore(ctx, tx, p.Name, in, detail); err != nil {
-			return in.WeddingID, err
-		}
-		if in.Day.IsZero() {
-			return in.WeddingID, tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{
-				Platform:  p.Name,
-				WeddingID: in.WeddingID,
-				Name:      in.Name,
-			})
-		}
 		set, err := tx.ListMilestones(ctx, sqlcgen.ListMilestonesParams{Platform: p.Name, WeddingID: in.WeddingID})
 		if err != nil {
 			return in.WeddingID, err
 		}
-		if len(set) >= mostMilestones {
+		at := slices.IndexFunc(set, func(m sqlcgen.WeddingMilestone) bool { return m.Name == in.Name })
+		if at >= 0 {
+			detail["before"] = dayText(set[at].Day)
+		}
+		if in.Day.IsZero() {
+			return in.WeddingID, forgetMilestone(ctx, tx, p, in)
+		}
+		if at < 0 && len(set) >= mostMilestones {
 			return in.WeddingID, keepsake.Errorf(keepsake.CodeInvalid, "A wedding has %d milestones at most.", mostMilestones)
 		}
 		err = tx.SetMilestone(ctx, sqlcgen.SetMilestoneParams{
@@ -122,13 +119,16 @@ func (p *platform) markWedding(
 	}}, nil
 }
 
-// dayBefore puts on record which day the milestone had.
-func dayBefore(ctx context.Context, tx db.Tx, platform string, in SaveMilestoneInput, detail map[string]any) error {
-	set, err := tx.ListMilestones(ctx, sqlcgen.ListMilestonesParams{Platform: platform, WeddingID: in.WeddingID})
-	for _, m := range set {
-		if m.Name == in.Name {
-			detail["before"] = dayText(m.Day)
-		}
+func forgetMilestone(ctx context.Context, tx db.Tx, p *platform, in SaveMilestoneInput) error {
+	n, err := tx.DeleteMilestone(ctx, sqlcgen.DeleteMilestoneParams{
+		Platform:  p.Name,
+		WeddingID: in.WeddingID,
+		Name:      in.Name,
+	})
+	if err == nil && n == 0 {
+		return keepsake.Errorf(keepsake.CodeConflict,
+			"There is no milestone %s of this wedding that you may forget. Either it is forgotten already, or another "+
+				"organization or the platform has set it.", in.Name)
 	}
 	return err
 }

@@ -2,10 +2,12 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -101,6 +103,15 @@ func TestMilestonesOfAWedding(t *testing.T) {
 	save("", "2020-04-01", keepsake.CodeInvalid)
 	save("day_before_wedding", "2020-04-01", keepsake.CodeInvalid)
 	save(strings.Repeat("x", 61), "2020-04-01", keepsake.CodeInvalid)
+	save("never_set", "", keepsake.CodeConflict)
+	for i := range 19 {
+		save(fmt.Sprint("more", i), "2020-06-01", "")
+	}
+	save("one_too_many", "2020-06-01", keepsake.CodeInvalid)
+	save("more0", "2020-06-02", "") // moving one adds none
+	for i := range 19 {
+		save(fmt.Sprint("more", i), "", "")
+	}
 	got, err := c.GetWedding(t.Context(), admin, "w1")
 	if err != nil || len(got.Milestones) != 2 || got.Milestones[0].Name != "final_payment" ||
 		!got.Milestones[0].Day.Equal(day("2020-05-02")) || !got.Milestones[1].Derived {
@@ -113,66 +124,15 @@ func TestMilestonesOfAWedding(t *testing.T) {
 		err) != keepsake.CodeForbidden {
 		t.Errorf("an account bound to an organization: %v", err)
 	}
-}
-
-// TestMilestonesMakeRecoveryPoints: the first look only notes the day; after that, every wedding that reaches a
-// milestone or enters a phase has its mark in one backup a day, and a console that slept catches up.
-func TestMilestonesMakeRecoveryPoints(t *testing.T) {
-	t.Parallel()
-	w, e := newWorld(t), newFakeEngine()
-	now := time.Date(2030, 5, 1, 10, 0, 0, 0, time.UTC)
-	c := w.console(e, func(d *console.Deps) { d.Now = func() time.Time { return now } })
-	marks := func() (list []keepsake.WeddingMark) {
-		t.Helper()
-		page, err := c.ListOperations(t.Context(), admin, console.ListInput{Kind: console.KindBackup})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, o := range page.Operations {
-			if o.Type != keepsake.BackupIncremental || !strings.HasPrefix(o.Note, "Made by itself") {
-				t.Errorf("%+v", o)
-			}
-			list = append(list, o.Weddings...)
-		}
-		return list
+	bound.Organization = "org-1" // whose wedding it is by now, but not this milestone
+	w.past("wedding_milestones", "update wedding_milestones set organization = 'org-2' where name = 'final_payment'")
+	if err := c.SaveMilestone(t.Context(), bound, console.SaveMilestoneInput{WeddingID: "w1",
+		Name: "final_payment"}); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("an organization forgets what another one has set: %v", err)
 	}
-	watch := func() {
-		t.Helper()
-		if err := c.WatchMilestones(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	watch()
-	watch()
-	if got := marks(); len(got) != 0 {
-		t.Errorf("on the first day: %+v", got)
-	}
-	// The fake's weddings are always today and in six days: neither enters a phase.
-	if err := c.SaveMilestone(t.Context(), admin,
-		console.SaveMilestoneInput{WeddingID: "w2", Name: "tasting", Day: now.AddDate(0, 0, 2)}); err != nil {
-		t.Fatal(err)
-	}
-	now = now.AddDate(0, 0, 1)
-	watch()
-	if got := marks(); len(got) != 0 {
-		t.Errorf("a day without a milestone: %+v", got)
-	}
-	e.shift = 1 // now the first one is tomorrow
-	now = now.AddDate(0, 0, 3)
-	watch()
-	got := marks()
-	if len(got) != 2 || got[0].WeddingID != "w1" || got[0].Milestone != "day_before_wedding" ||
-		got[0].Phase != keepsake.PhaseExecution || got[1].WeddingID != "w2" || got[1].Milestone != "tasting" {
-		t.Errorf("after three days: %+v", got)
-	}
-	watch()
-	if again := marks(); len(again) != 2 {
-		t.Errorf("on the same day again: %+v", again)
-	}
-	now = now.AddDate(0, 0, 1)
-	// the backup of yesterday still waits
-	if err := c.WatchMilestones(t.Context()); keepsake.CodeOf(err) != keepsake.CodeConflict {
-		t.Errorf("while a backup is under way: %v", err)
+	page, err := c.ListAudit(t.Context(), admin, audit.Filter{Action: string(audit.MilestoneSave)})
+	if err != nil || page.Rows[0].Outcome != audit.Refused {
+		t.Errorf("on record: %+v, %v", page.Rows[0], err)
 	}
 }
 
