@@ -32,6 +32,7 @@ var smallTables = map[string]string{
 // wholeTables are queries that want every row of a table, and why that is right.
 var wholeTables = map[string]string{
 	"SetProviderPoints":         "recounts what is confirmed where: for workers, after an operation, never for a page",
+	"ListPointMarks":            "what people wrote to each point, before the repository's list is read: for workers",
 	"ListAccounts":              "everybody who may sign in, for the note in the repository, every ten minutes",
 	"ListSecondSteps":           "what they are asked for, for the same note",
 	"CountAccounts":             "at the start of the program",

@@ -13,7 +13,7 @@ create table backup_tests (
     findings     integer not null,
     seconds      double precision not null,
     constraint backup_tests_platform_has_a_name check (platform <> ''),
-    constraint backup_tests_kind_is_known check (kind in ('verify', 'deep_verify', 'restore')),
+    constraint backup_tests_kind_is_known check (kind in ('verify', 'deep_verify', 'restore', 'partial_restore')),
     constraint backup_tests_findings_not_negative check (findings >= 0)
 );
 create index backup_tests_by_point on backup_tests (point_id, tested_at desc);

@@ -88,6 +88,8 @@ language sql immutable as $$
             'verify.end', 'allowed', 'target', 'operation_id', null),
         ('backup_tests_on_record', 'insert', '{"kind": "restore"}',
             'restore.end', 'allowed', 'target', 'operation_id', null),
+        ('backup_tests_on_record', 'insert', '{"kind": "partial_restore"}',
+            'restore.end', 'allowed', 'target', 'operation_id', null),
         ('disaster_recovery_events_on_record', 'insert', '{"outcome": "done"}',
             'restore.end', 'allowed', 'target', 'operation_id', null),
         ('disaster_recovery_events_on_record', 'insert', '{"outcome": "done"}',

@@ -50,6 +50,9 @@ where id = @id;
 update recovery_points set note = @note, labels = @labels, locked = @locked
 where id = @id and note = @was_note and labels = @was_labels and locked = @was_locked;
 
+-- name: ListPointMarks :many
+select id, note, labels, locked from recovery_points where platform = @platform;
+
 -- name: LockPoints :exec
 -- Before ListPointCopies, and a statement of its own:
 -- one that both waits for a lock and reads other tables sees those as they were before it waited (PostgreSQL, 13.2.1),
@@ -57,12 +60,17 @@ where id = @id and note = @was_note and labels = @was_labels and locked = @was_l
 select 1 from recovery_points where id = any(@ids::text[]) order by id for update;
 
 -- name: ListPointCopies :many
--- test_failed: the newest test found something wrong, and only another test may say otherwise.
+-- test_failed: the newest verification found something wrong, and only another may say otherwise:
+-- a restore reads from whichever provider answers, and says nothing of the others.
 -- read_failed: so did one that read every byte of what it looked at,
 -- and no later one has read every byte of all copies and found nothing.
-select p.id, p.platform, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
-    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1),
-        false)::boolean as test_failed,
+select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
+    coalesce((
+        select not t.ok
+        from backup_tests t
+        where t.point_id = p.id and t.kind in ('verify', 'deep_verify')
+        order by t.tested_at desc
+        limit 1), false)::boolean as test_failed,
     exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
         select from backup_tests d
         where d.point_id = p.id

@@ -46,7 +46,8 @@ cross join lateral (
 order by o.id desc;
 
 -- name: ListLastRestoreTimes :many
+-- Of those that brought a whole tier back.
 select finished_at, tier_seconds from disaster_recovery_events
-where platform = @platform and outcome = 'done'
+where platform = @platform and outcome = 'done' and tier_seconds <> '{}'
 order by finished_at desc
 limit 20;

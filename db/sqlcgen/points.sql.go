@@ -478,9 +478,13 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPointCopies = `-- name: ListPointCopies :many
-select p.id, p.platform, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
-    coalesce((select not t.ok from backup_tests t where t.point_id = p.id order by t.tested_at desc limit 1),
-        false)::boolean as test_failed,
+select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
+    coalesce((
+        select not t.ok
+        from backup_tests t
+        where t.point_id = p.id and t.kind in ('verify', 'deep_verify')
+        order by t.tested_at desc
+        limit 1), false)::boolean as test_failed,
     exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
         select from backup_tests d
         where d.point_id = p.id
@@ -493,6 +497,7 @@ from recovery_points p where p.id = any($1::text[]) order by p.id
 type ListPointCopiesRow struct {
 	ID           string
 	Platform     string
+	BackupType   string
 	Copies       []byte
 	SourceServer string
 	Lacks        string
@@ -503,7 +508,8 @@ type ListPointCopiesRow struct {
 	ReadFailed   bool
 }
 
-// test_failed: the newest test found something wrong, and only another test may say otherwise.
+// test_failed: the newest verification found something wrong, and only another may say otherwise:
+// a restore reads from whichever provider answers, and says nothing of the others.
 // read_failed: so did one that read every byte of what it looked at,
 // and no later one has read every byte of all copies and found nothing.
 func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPointCopiesRow, error) {
@@ -518,6 +524,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 		if err := rows.Scan(
 			&i.ID,
 			&i.Platform,
+			&i.BackupType,
 			&i.Copies,
 			&i.SourceServer,
 			&i.Lacks,
@@ -526,6 +533,42 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 			&i.Locked,
 			&i.TestFailed,
 			&i.ReadFailed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPointMarks = `-- name: ListPointMarks :many
+select id, note, labels, locked from recovery_points where platform = $1
+`
+
+type ListPointMarksRow struct {
+	ID     string
+	Note   string
+	Labels []byte
+	Locked bool
+}
+
+func (q *Queries) ListPointMarks(ctx context.Context, platform string) ([]ListPointMarksRow, error) {
+	rows, err := q.db.Query(ctx, listPointMarks, platform)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPointMarksRow
+	for rows.Next() {
+		var i ListPointMarksRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Note,
+			&i.Labels,
+			&i.Locked,
 		); err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func (q *Queries) ListAllTests(ctx context.Context, arg ListAllTestsParams) ([]B
 
 const listLastRestoreTimes = `-- name: ListLastRestoreTimes :many
 select finished_at, tier_seconds from disaster_recovery_events
-where platform = $1 and outcome = 'done'
+where platform = $1 and outcome = 'done' and tier_seconds <> '{}'
 order by finished_at desc
 limit 20
 `
@@ -101,6 +101,7 @@ type ListLastRestoreTimesRow struct {
 	TierSeconds []byte
 }
 
+// Of those that brought a whole tier back.
 func (q *Queries) ListLastRestoreTimes(ctx context.Context, platform string) ([]ListLastRestoreTimesRow, error) {
 	rows, err := q.db.Query(ctx, listLastRestoreTimes, platform)
 	if err != nil {

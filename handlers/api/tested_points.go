@@ -15,7 +15,7 @@ import (
 type Test struct {
 	ID        string    `json:"id"`
 	Point     string    `json:"point"`
-	Kind      string    `json:"kind" enum:"verify,deep_verify,restore"`
+	Kind      string    `json:"kind" enum:"verify,deep_verify,restore,partial_restore"`
 	Operation string    `json:"operation,omitempty" doc:"That made it"`
 	At        time.Time `json:"at"`
 	OK        bool      `json:"ok"`
@@ -40,20 +40,20 @@ func testOf(t console.PointTest) Test {
 type TestDetail struct {
 	Test
 	Copies  []keepsake.Copy        `json:"copies,omitempty" doc:"Of this recovery point, as they were found"`
-	Proof   *engine.PointProof     `json:"proof,omitempty" doc:"Of this recovery point: rows found and expected, and the share of sound objects at each provider"`
-	Report  []engine.VerifyFinding `json:"report" doc:"Everything that the operation found wrong, also of other recovery points"`
+	Proof   *engine.PointProof     `json:"proof,omitempty" doc:"Rows found and expected, and the shares that are sound"`
+	Report  []engine.VerifyFinding `json:"report" doc:"All that the operation found wrong, also of other points"`
 	Missing string                 `json:"missing,omitempty" doc:"Why there is no report"`
 }
 
 // StartTest is what a verification should look at.
 type StartTest struct {
 	Point string `json:"point,omitempty" maxLength:"100" doc:"The recovery point, or latest; absent: all of them"`
-	Deep  bool   `json:"deep,omitempty" doc:"Read every object back and decrypt it, instead of asking for its presence and size"`
+	Deep  bool   `json:"deep,omitempty" doc:"Read and decrypt every object, and not only ask for its size"`
 }
 
 type listTestsInput struct {
 	Point  string    `query:"point" maxLength:"100" doc:"Of this recovery point, or of the latest"`
-	Kind   string    `query:"kind" enum:"verify,deep_verify,restore"`
+	Kind   string    `query:"kind" enum:"verify,deep_verify,restore,partial_restore"`
 	State  string    `query:"state" enum:"passed,failed"`
 	From   time.Time `query:"from" doc:"Made from then on"`
 	To     time.Time `query:"to" doc:"Made before then"`

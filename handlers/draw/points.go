@@ -147,7 +147,7 @@ func pointFacts(d console.PointDetail) []ui.Fact {
 // pointTests draws the tests of a recovery point.
 func pointTests(tests []console.PointTest, clock format.Clock) []views.PointTest {
 	names := map[string]string{"verify": "Verification", "deep_verify": "Deep verification",
-		"restore": "Restore, compared row by row"}
+		"restore": "Restore, compared row by row", "partial_restore": "Restore of a part, compared row by row"}
 	out := make([]views.PointTest, len(tests))
 	for i, t := range tests {
 		out[i] = views.PointTest{

@@ -380,15 +380,18 @@ func (e StatusUrgency) Valid() bool {
 
 // Defines values for TestKind.
 const (
-	TestKindDeepVerify TestKind = "deep_verify"
-	TestKindRestore    TestKind = "restore"
-	TestKindVerify     TestKind = "verify"
+	TestKindDeepVerify     TestKind = "deep_verify"
+	TestKindPartialRestore TestKind = "partial_restore"
+	TestKindRestore        TestKind = "restore"
+	TestKindVerify         TestKind = "verify"
 )
 
 // Valid indicates whether the value is a known member of the TestKind enum.
 func (e TestKind) Valid() bool {
 	switch e {
 	case TestKindDeepVerify:
+		return true
+	case TestKindPartialRestore:
 		return true
 	case TestKindRestore:
 		return true
@@ -401,15 +404,18 @@ func (e TestKind) Valid() bool {
 
 // Defines values for TestDetailKind.
 const (
-	TestDetailKindDeepVerify TestDetailKind = "deep_verify"
-	TestDetailKindRestore    TestDetailKind = "restore"
-	TestDetailKindVerify     TestDetailKind = "verify"
+	TestDetailKindDeepVerify     TestDetailKind = "deep_verify"
+	TestDetailKindPartialRestore TestDetailKind = "partial_restore"
+	TestDetailKindRestore        TestDetailKind = "restore"
+	TestDetailKindVerify         TestDetailKind = "verify"
 )
 
 // Valid indicates whether the value is a known member of the TestDetailKind enum.
 func (e TestDetailKind) Valid() bool {
 	switch e {
 	case TestDetailKindDeepVerify:
+		return true
+	case TestDetailKindPartialRestore:
 		return true
 	case TestDetailKindRestore:
 		return true
@@ -806,15 +812,18 @@ func (e ListOperationsParamsCoversTier) Valid() bool {
 
 // Defines values for ListTestsParamsKind.
 const (
-	ListTestsParamsKindDeepVerify ListTestsParamsKind = "deep_verify"
-	ListTestsParamsKindRestore    ListTestsParamsKind = "restore"
-	ListTestsParamsKindVerify     ListTestsParamsKind = "verify"
+	ListTestsParamsKindDeepVerify     ListTestsParamsKind = "deep_verify"
+	ListTestsParamsKindPartialRestore ListTestsParamsKind = "partial_restore"
+	ListTestsParamsKindRestore        ListTestsParamsKind = "restore"
+	ListTestsParamsKindVerify         ListTestsParamsKind = "verify"
 )
 
 // Valid indicates whether the value is a known member of the ListTestsParamsKind enum.
 func (e ListTestsParamsKind) Valid() bool {
 	switch e {
 	case ListTestsParamsKindDeepVerify:
+		return true
+	case ListTestsParamsKindPartialRestore:
 		return true
 	case ListTestsParamsKindRestore:
 		return true
@@ -1779,7 +1788,7 @@ type ScopeResult struct {
 
 // StartTest defines model for StartTest.
 type StartTest struct {
-	// Deep Read every object back and decrypt it, instead of asking for its presence and size
+	// Deep Read and decrypt every object, and not only ask for its size
 	Deep *bool `json:"deep,omitempty"`
 
 	// Point The recovery point, or latest; absent: all of them
@@ -1923,10 +1932,10 @@ type TestDetail struct {
 	Operation *string `json:"operation,omitempty"`
 	Point     string  `json:"point"`
 
-	// Proof Of this recovery point: rows found and expected, and the share of sound objects at each provider
+	// Proof Rows found and expected, and the shares that are sound
 	Proof *PointProof `json:"proof,omitempty"`
 
-	// Report Everything that the operation found wrong, also of other recovery points
+	// Report All that the operation found wrong, also of other points
 	Report []VerifyFinding `json:"report"`
 
 	// Seconds What the operation took

@@ -19,7 +19,7 @@ type Performance struct {
 	// RestoreSpeed is the speed, in bytes a second, of the newest restore into a new database that covered and compared
 	// everything.
 	RestoreSpeed float64
-	Drill        *PointTest // the newest restore that compared every row; nil: none did
+	Drill        *PointTest // the newest restore of everything that compared every row; nil: none did
 }
 
 // performanceAge is how old what was measured may be when it is told. It changes when a restore ends, and scripts ask

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -141,6 +142,13 @@ func (p *platform) checkTarget(ctx context.Context, t Target, database string) e
 	return err
 }
 
+// What the tests of recovery points that restores make are called. A restore of everything that a whole point holds is
+// a drill; any other shows what it covered and no more.
+const (
+	testRestore        = "restore"
+	testPartialRestore = "partial_restore"
+)
+
 // endRestore counts a restore that compared everything as the best proof a point can have. Bad copies that it met on
 // the way are not confirmed any more.
 func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine.RestoreResult) error {
@@ -172,16 +180,28 @@ func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine
 	if !r.Verified {
 		findings = max(findings, 1)
 	}
-	if err := insertTest(ctx, tx, row, r.Point, "restore", findings, r.Seconds); err != nil {
+	o, err := operationOf(row)
+	if err != nil {
+		return err
+	}
+	scope := o.Asked.Scope
+	kind := testPartialRestore
+	if len(known) == 1 && scope.Kind() == keepsake.ScopeEverything &&
+		known[0].BackupType != string(keepsake.BackupCritical) {
+		kind = testRestore
+	}
+	if err := insertTest(ctx, tx, row, r.Point, kind, findings, r.Seconds); err != nil {
 		return err
 	}
 	if err := tx.SetProviderPoints(ctx, row.Platform); err != nil {
 		return fmt.Errorf("count what the providers hold: %w", err)
 	}
+	whole := maps.Clone(r.TierSeconds) // a wedding's rows of a tier say nothing of how long the tier takes
+	maps.DeleteFunc(whole, func(tier string, _ float64) bool { return !scope.Holds(keepsake.Tier(tier)) })
 	if !r.Verified { // what takes its time is a restore of everything
-		return insertRecoveryEvent(ctx, tx, row, row.Target, nil, r.TierSeconds)
+		return insertRecoveryEvent(ctx, tx, row, row.Target, nil, whole)
 	}
-	return insertRecoveryEvent(ctx, tx, row, row.Target, &r.Seconds, r.TierSeconds)
+	return insertRecoveryEvent(ctx, tx, row, row.Target, &r.Seconds, whole)
 }
 
 // insertRecoveryEvent records an ended restore; seconds is nil unless it succeeded.

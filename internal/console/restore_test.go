@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -134,13 +135,100 @@ func TestRestoreIsRunAndCountsAsProof(t *testing.T) {
 		t.Error("the engine was sent to another server")
 	}
 	p, err := c.GetPoint(t.Context(), admin, o.Point)
-	if err != nil || p.Point.LastTest == nil || p.Point.LastTest.Kind != "restore" || !p.Point.LastTest.OK ||
+	if err != nil || p.Point.LastTest == nil || p.Point.LastTest.Kind != "partial_restore" || !p.Point.LastTest.OK ||
 		p.Point.LastTest.Operation != o.ID {
 		t.Errorf("the point's proof: %+v, %v", p.Point.LastTest, err)
 	}
 	if n := w.count("select count(*) from disaster_recovery_events where outcome = 'done' and rto_seconds = 3 and "+
 		"operation_id = $1", o.ID); n != 1 {
 		t.Errorf("%d recovery events, want 1", n)
+	}
+}
+
+// TestOnlyARestoreOfEverythingIsADrill: what brings a wedding, a tier or a critical point back says nothing of how long
+// the platform takes, and of a tier only where it was all of it.
+func TestOnlyARestoreOfEverythingIsADrill(t *testing.T) {
+	t.Parallel()
+	w, e, c, _ := restorable(t)
+	e.points = append(e.points, critical(fakePoint("20261123T080000Z-bb", time.Now(), "local", "s3", "away")))
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(c, true)
+	restore := func(point string, s keepsake.Scope) console.Compliance {
+		t.Helper()
+		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: point, Scope: s, Database: "copy",
+			Confirmation: "copy"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, c, o.ID, console.StateDone)
+		stands, err := w.console(e).Compliance(t.Context(), admin) // which has kept nothing of before
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stands
+	}
+	whole := e.points[0].ID
+	if stands := restore(whole, theWedding("w1")); stands.Drill != nil || stands.Tiers[0].Restored != 0 {
+		t.Errorf("a wedding: %+v, %+v", stands.Drill, stands.Tiers)
+	}
+	if stands := restore(whole, theTiers(keepsake.TierHigh)); stands.Drill != nil || stands.Tiers[0].Restored != 0 {
+		t.Errorf("another tier: %+v, %+v", stands.Drill, stands.Tiers)
+	}
+	if stands := restore(whole, theTiers(keepsake.TierCritical)); stands.Drill != nil ||
+		stands.Tiers[0].Restored != time.Second {
+		t.Errorf("the critical tier: %+v, %+v", stands.Drill, stands.Tiers)
+	}
+	if stands := restore(e.points[1].ID, keepsake.Everything()); stands.Drill != nil {
+		t.Errorf("everything of a point that holds one tier: %+v", stands.Drill)
+	}
+	if stands := restore(whole, keepsake.Everything()); stands.Drill == nil || stands.Drill.Kind != "restore" {
+		t.Errorf("everything: %+v", stands.Drill)
+	}
+}
+
+// TestARestoreLiftsNoVerdict: what a verification found bad at a provider stays bad when a restore has read the point
+// from another one, until a verification asks that provider again.
+func TestARestoreLiftsNoVerdict(t *testing.T) {
+	t.Parallel()
+	w, e, c, _ := restorable(t)
+	w.run(c, true)
+	point := e.points[0].ID
+	protected := func() bool {
+		t.Helper()
+		if err := c.SyncPoints(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.GetPoint(t.Context(), admin, point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Point.Protected
+	}
+	done := func(o console.Operation, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, c, o.ID, console.StateDone)
+	}
+	e.verify = func(engine.VerifyInput) (engine.VerifyResult, error) {
+		return engine.VerifyResult{
+			Findings: []engine.VerifyFinding{{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true}},
+			Copies:   map[string][]keepsake.Copy{point: copies("local", "away")},
+		}, nil
+	}
+	done(c.StartVerify(t.Context(), admin, console.StartVerifyInput{Point: point}))
+	done(c.StartRestore(t.Context(), admin, console.StartRestoreInput{Point: point, Scope: keepsake.Everything(),
+		Database: "copy", Confirmation: "copy"}))
+	if protected() {
+		t.Error("a restore lifted what a verification found")
+	}
+	e.verify = nil
+	done(c.StartVerify(t.Context(), admin, console.StartVerifyInput{Point: point}))
+	if !protected() {
+		t.Error("a verification that found nothing wrong did not lift it")
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // TestsInput selects tests of recovery points, newest first.
 type TestsInput struct {
 	Point    string    // of this recovery point, or of the "latest"; empty: of all
-	Kind     string    // verify, deep_verify or restore; empty: all
+	Kind     string    // verify, deep_verify, restore or partial_restore; empty: all
 	Passed   *bool     // nil: both
 	From, To time.Time // made from then on, and before; zero: any
 	Cursor   string    // TestPage.Next of the page before; empty: the newest

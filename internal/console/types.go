@@ -222,7 +222,7 @@ type Point struct {
 // PointTest is a verification of a point, or a restore that compared everything.
 type PointTest struct {
 	ID, Point string
-	Kind      string // "verify", "deep_verify" or "restore"
+	Kind      string // "verify", "deep_verify", "restore" (of everything) or "partial_restore"
 	Operation string
 	At        time.Time
 	OK        bool
