@@ -256,6 +256,9 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	if err != nil {
 		return none, err
 	}
+	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
+		return none, err
+	}
 	target, err := k.c.targetOf(ctx, p, o.Target, o.Asked.TargetURL)
 	if err != nil {
 		return none, err

@@ -342,6 +342,9 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 		Done: func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 			return insertRecoveryEvent(ctx, tx, ended, platformTarget, &result.Seconds, nil)
 		},
+	}
+	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
+		return operation.Report{}, err
 	}, nil
 }
 

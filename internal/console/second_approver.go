@@ -15,6 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
 	"github.com/wedsync/keepsake/internal/policy"
 )
 
@@ -64,6 +65,52 @@ func (c *Console) judgeAlone(ctx context.Context, p *platform, actor keepsake.Ac
 	if !c.approve || actor.Role == keepsake.RoleSystem {
 		return nil
 	}
+	return c.judgeAfter(ctx, p, actor, point, asked, "")
+}
+
+// mustBeApproved judges a restore once more before a worker begins it, by what was asked for before it. Whoever can
+// write into the console database can put a restore into the queue past the console, and the console's judgement.
+func (c *Console) mustBeApproved(ctx context.Context, p *platform, row operation.Operation) error {
+	if !c.approve || row.ApprovedAt != nil {
+		return nil
+	}
+	o, err := operationOf(row)
+	if err != nil {
+		return err
+	}
+	asked := policy.Brought{Scope: o.Asked.Scope}
+	if o.Asked.UndoOf != "" {
+		u, err := p.Scopes.ReadUndo(ctx, o.Asked.UndoOf)
+		if err != nil {
+			return err
+		}
+		if u.Of == "" { // it takes rows away that a restore brought
+			return nil
+		}
+		if asked.Scope, err = undoneScope(u); err != nil {
+			return err
+		}
+	}
+	if asked.Scope.IsZero() {
+		asked.Scope = keepsake.Everything()
+	}
+	actor := keepsake.Actor{ID: row.RequestedBy, Name: row.RequestedName, Organization: deref(row.Organization)}
+	judge := c.judgeAfter(ctx, p, actor, row.PointID, &asked, row.ID)
+	return c.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) error {
+		why, err := judge(ctx, tx)
+		if err == nil && why != "" {
+			err = keepsake.Errorf(keepsake.CodeForbidden,
+				"Another super admin must approve this restore, because %s. No approval is on record, so nothing was started. "+
+					"Ask for it again.", why)
+		}
+		return err
+	})
+}
+
+// judgeAfter returns how to judge a restore by the others that were asked for: before the operation of that id, or all
+// where it is "".
+func (c *Console) judgeAfter(ctx context.Context, p *platform, actor keepsake.Actor, point string,
+	asked *policy.Brought, id string) mayBeAlone {
 	all := int64(0)
 	if !asked.Scope.Wide() {
 		all = p.countWeddings(ctx, point, asked)
@@ -81,6 +128,9 @@ func (c *Console) judgeAlone(ctx context.Context, p *platform, actor keepsake.Ac
 		})
 		if err != nil {
 			return "", fmt.Errorf("read what was brought back within a day: %w", err)
+		}
+		if id != "" {
+			rows = slices.DeleteFunc(rows, func(r sqlcgen.ListRestoresAloneRow) bool { return r.ID >= id })
 		}
 		before, err := broughtAlone(actor, rows)
 		if err != nil {

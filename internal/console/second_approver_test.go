@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/scope"
@@ -320,4 +324,50 @@ func TestNobodyPassesTheSecondApproverByName(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAForgedRestoreStartsNothing: whoever has the console database's working role puts a restore into the queue as if
+// it needed no approval, with an entry in somebody's name. The worker judges it again and begins nothing.
+func TestAForgedRestoreStartsNothing(t *testing.T) {
+	t.Parallel()
+	a := withApprovers(t)
+	a.scopes.undo.Of = "20261123T120000Z-00000000000e" // so that an undo of it brings everything back
+	forge := func(kind, action, restore string) string {
+		t.Helper()
+		id := uuid.Must(uuid.NewV7()).String()
+		err := a.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+			_, err := tx.PG.Exec(t.Context(), `insert into backup_operations (platform, id, kind, state, requested_by,
+				requested_name, target, target_database, point_id, restore)
+				select 'main', $1, $2, 'queued', '1', 'amelia@example.org', t, case when t = '' then '' else 'forged' end, $3, $4
+				from (select case when $2 = 'restore' then 'platform server' else '' end) v (t)`,
+				id, kind, a.e.points[0].ID, restore)
+			if err != nil {
+				return err
+			}
+			return audit.Record(t.Context(), tx, admin,
+				audit.Entry{Action: audit.Action(action), Target: id, Outcome: audit.Allowed})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	forged := []string{
+		forge("restore", "restore.start", `{"scope": {"everything": true}}`),
+		forge("scoped", "scope.restore", `{"scope": {"everything": true}, "mode": "rewind"}`),
+		forge("scoped", "scope.undo", `{"undo_of": "20261123T120000Z-00000000000f"}`),
+	}
+	a.run(a.c, true)
+	for _, id := range forged {
+		if o := await(t, a.c, id, console.StateFailed); o.ErrorCode != keepsake.CodeForbidden ||
+			!strings.Contains(o.ErrorMessage, "No approval is on record") {
+			t.Errorf("%s: %s %q", o.Kind, o.ErrorCode, o.ErrorMessage)
+		}
+	}
+	if n := len(a.e.restores); n != 0 {
+		t.Errorf("%d restores began", n)
+	}
+	// What one person may bring back alone starts as before.
+	o := a.wants(admin, ofWedding("1"), true, console.StateQueued)
+	await(t, a.c, o.ID, console.StateDone)
 }
