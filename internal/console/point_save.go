@@ -48,6 +48,9 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	for tries := 0; err == nil && !saved; tries++ {
 		if tries == mostSaves {
 			err = keepsake.Errorf(keepsake.CodeConflict,
+	if err == nil {
+		err = c.takeOverMark(ctx, p, in.ID)
+	}
 				"Others keep changing this recovery point's note and labels: load the page again and see what they say now.")
 			break
 		}
@@ -63,6 +66,54 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 // what this call has written to the repository is replaced by the next.
 func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Actor, in SavePointInput,
 	detail map[string]any) (saved bool, err error) {
+// takeOverMark takes over what the repository has of a point's note, labels and lock, before somebody changes it: the
+// command line may have written there since the console looked. A point that cannot be read keeps what is known.
+func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) error {
+	reading, cancel := context.WithTimeout(ctx, providerTime)
+	defer cancel()
+	d, err := p.Engine.Point(reading, id)
+	if err != nil {
+		c.log.WarnContext(ctx, "what the repository says of a recovery point could not be read before it is changed",
+			"point", id, "err", err)
+		return nil
+	}
+	if d.Labels == nil {
+		d.Labels = map[string]string{}
+	}
+	labels, err := json.Marshal(d.Labels)
+	if err != nil {
+		return fmt.Errorf("encode the labels: %w", err)
+	}
+	system := keepsake.System("sync")
+	return c.db.InTx(ctx, system, func(tx db.Tx) error {
+		was, err := tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: id, Platform: p.Name})
+		if err != nil {
+			return err
+		}
+		known, err := markOf(was.Note, was.Labels, was.Locked)
+		if err != nil || sameMark(known, engine.PointMark{Note: d.Note, Labels: d.Labels, Locked: d.Locked}) {
+			return err
+		}
+		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{
+			ID:        id,
+			Note:      d.Note,
+			Labels:    labels,
+			Locked:    d.Locked,
+			WasNote:   was.Note,
+			WasLabels: was.Labels,
+			WasLocked: was.Locked,
+		})
+		if err != nil || n == 0 { // somebody else has just saved it
+			return err
+		}
+		return audit.Record(ctx, tx, system, audit.Entry{
+			Action:  audit.PointSync,
+			Outcome: audit.Allowed,
+			Detail:  map[string]any{"points": []string{id}},
+		})
+	})
+}
+
 	var was sqlcgen.RecoveryPoint
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
 		was, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: in.ID, Platform: p.Name})

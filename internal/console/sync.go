@@ -38,6 +38,10 @@ func (c *Console) syncPoints(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
+	marks, err := c.listMarks(ctx, p)
+	if err != nil {
+		return err
+	}
 	points, err := p.Engine.Points(ctx, "")
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
 		return nil // there is no repository yet
@@ -45,7 +49,7 @@ func (c *Console) syncPoints(ctx context.Context, p *platform) error {
 	if err != nil {
 		return fmt.Errorf("list the repository: %w", err)
 	}
-	if _, err = c.savePoints(ctx, p, points, func(name string) bool { return asked[name] }); err != nil {
+	if _, err = c.savePoints(ctx, p, points, marks, func(name string) bool { return asked[name] }); err != nil {
 		return err
 	}
 	return c.listElsewhere(ctx, p)
@@ -107,6 +111,10 @@ func (c *Console) rebuild(ctx context.Context, of *platform, provider string) (i
 	if !slices.ContainsFunc(all, func(p engine.Provider) bool { return p.Name == provider }) {
 		return 0, keepsake.Errorf(keepsake.CodeInvalid, "There is no provider %q in the configuration.", provider)
 	}
+	marks, err := c.listMarks(ctx, of)
+	if err != nil {
+		return 0, err
+	}
 	points, err := of.Engine.Points(ctx, provider)
 	if err != nil {
 		return 0, err
@@ -114,7 +122,7 @@ func (c *Console) rebuild(ctx context.Context, of *platform, provider string) (i
 	for i := range points {
 		points[i].Copies = complete(points[i].Copies, all)
 	}
-	saved, err := c.savePoints(ctx, of, points, func(name string) bool { return name == provider })
+	saved, err := c.savePoints(ctx, of, points, marks, func(name string) bool { return name == provider })
 	if err != nil {
 		return 0, err
 	}
@@ -136,11 +144,45 @@ func complete(copies []keepsake.Copy, all []engine.Provider) []keepsake.Copy {
 	return copies
 }
 
-// savePoints stores points; asked tells which providers gave the copies a definite answer. It returns how many points
-// there were.
-func (c *Console) savePoints(
-	ctx context.Context, of *platform, points []engine.Point, asked func(provider string) bool,
-) (int, error) {
+// pointMarks are what people wrote to recovery points, by the points' ids.
+type pointMarks map[string]engine.PointMark
+
+// listMarks returns what this console knows that people wrote, before the repository is asked. Whoever saves something
+// meanwhile has written it to the repository too, perhaps after that was read.
+func (c *Console) listMarks(ctx context.Context, p *platform) (pointMarks, error) {
+	marks := pointMarks{}
+	err := c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) error {
+		rows, err := tx.ListPointMarks(ctx, p.Name)
+		for _, r := range rows {
+			if marks[r.ID], err = markOf(r.Note, r.Labels, r.Locked); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is written to recovery points: %w", err)
+	}
+	return marks, nil
+}
+
+func markOf(note string, labels []byte, locked bool) (engine.PointMark, error) {
+	m := engine.PointMark{Note: note, Locked: locked}
+	if err := json.Unmarshal(labels, &m.Labels); err != nil {
+		return m, fmt.Errorf("decode the labels: %w", err)
+	}
+	return m, nil
+}
+
+// sameMark reports whether both say the same, whoever wrote it and when.
+func sameMark(a, b engine.PointMark) bool {
+	return a.Note == b.Note && a.Locked == b.Locked && maps.Equal(a.Labels, b.Labels)
+}
+
+// savePoints stores points. marks are what was known of people's notes before the points were read; asked tells which
+// providers gave the copies a definite answer. It returns how many points there were.
+func (c *Console) savePoints(ctx context.Context, of *platform, points []engine.Point, marks pointMarks,
+	asked func(provider string) bool) (int, error) {
 	system := keepsake.System("sync")
 	for batch := range slices.Chunk(points, syncBatch) {
 		err := c.db.InTx(ctx, system, func(tx db.Tx) error {
@@ -159,11 +201,21 @@ func (c *Console) savePoints(
 			marked := []string{} // whose note, labels or lock are others in the repository than here
 			for _, p := range batch {
 				before, there := known[p.ID]
-				saved, err := savePoint(ctx, tx, of.Name, p, before, there, asked)
+				var mark engine.PointMark
+				if there {
+					if mark, err = markOf(before.Note, before.Labels, before.Locked); err != nil {
+						return err
+					}
+					if !sameMark(mark, marks[p.ID]) { // somebody has just saved it: the next look compares again
+						p.Note, p.Labels, p.Locked = mark.Note, mark.Labels, mark.Locked
+					}
+				}
+				moved := there && !sameMark(mark, engine.PointMark{Note: p.Note, Labels: p.Labels, Locked: p.Locked})
+				saved, err := savePoint(ctx, tx, of.Name, p, before, there, moved, asked)
 				if err != nil {
 					return err
 				}
-				if saved && there && isMarked(before, p) {
+				if saved && moved {
 					marked = append(marked, p.ID)
 				}
 			}
@@ -183,8 +235,9 @@ func (c *Console) savePoints(
 	return len(points), c.db.InTx(ctx, system, func(tx db.Tx) error { return tx.SetProviderPoints(ctx, of.Name) })
 }
 
+// savePoint stores a point unless it is known as it is. moved says that people wrote something else to it.
 func savePoint(ctx context.Context, tx db.Tx, platform string, p engine.Point, before sqlcgen.ListPointCopiesRow,
-	there bool, asked func(string) bool) (saved bool, err error) {
+	there, moved bool, asked func(string) bool) (saved bool, err error) {
 	if there && p.Type == unreadable {
 		return false, nil // it may be a provider that is away; a verification tells damage from that
 	}
@@ -204,7 +257,7 @@ func savePoint(ctx context.Context, tx db.Tx, platform string, p engine.Point, b
 	if err != nil {
 		return false, err
 	}
-	if there && before.SourceServer != "" && bytes.Equal(canonical(before.Copies), canonical(row.Copies)) &&
+	if there && !moved && before.SourceServer != "" && bytes.Equal(canonical(before.Copies), canonical(row.Copies)) &&
 		before.Lacks == row.Lacks {
 		return false, nil
 	}
@@ -231,13 +284,6 @@ func otherPlatforms(point, platform string) error {
 	return keepsake.Errorf(keepsake.CodeConflict,
 		"Recovery point %s belongs to another platform%s in the console database, and a repository is one platform's. Give "+
 			"the platform its name of before in platform.name, or a repository of its own.", point, platform)
-}
-
-// isMarked reports whether a point's note, labels or lock are others than before.
-func isMarked(before sqlcgen.ListPointCopiesRow, now engine.Point) bool {
-	labels := map[string]string{}
-	err := json.Unmarshal(before.Labels, &labels)
-	return err != nil || before.Note != now.Note || before.Locked != now.Locked || !maps.Equal(labels, now.Labels)
 }
 
 // canonical undoes how jsonb writes what it stores, so that equal copies compare equal.
