@@ -28,6 +28,9 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 			return err
 		}
 		vm := draw.Cancel(pages.Shell(c, "Cancel", "operations"), o)
+		if o.IsOthersRestore(actor(c)) {
+			vm.Notices = proofNotice(c, pages, "cancelling somebody else’s restore")
+		}
 		return Render(c, http.StatusOK, views.CancelPage(vm))
 	}
 }
@@ -35,7 +38,11 @@ func ShowCancel(pages Pages, con operationGetter) echo.HandlerFunc {
 // CancelOperation stops an operation at its next safe place.
 func CancelOperation(con operationCanceller) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := con.CancelOperation(c.Request().Context(), actor(c), c.Param("id")); err != nil {
+		err := con.CancelOperation(c.Request().Context(), actor(c), c.Param("id"))
+		if keepsake.CodeOf(err) == keepsake.CodeProof && err != nil {
+			return proveFirst(c, draw.OperationURL(c.Param("id"))+"/cancel")
+		}
+		if err != nil {
 			return err
 		}
 		return redirect(c, draw.OperationURL(c.Param("id")))

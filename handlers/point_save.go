@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,6 +18,14 @@ type pointSaver interface {
 	pointReader
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 }
+
+// The parameters of a recovery point's page that hold what somebody wrote and did not save, because their password was
+// asked for first.
+const (
+	editNote   = "note"
+	editLabels = "labels"
+	editLocked = "locked"
+)
 
 // SavePoint changes the note, labels and lock of a recovery point. It saves only what this person changed, so that
 // what others saved since the form was drawn stays.
@@ -39,6 +48,13 @@ func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 			err := con.SavePoint(c.Request().Context(), actor(c), in)
 			if err == nil {
 				return redirect(c, draw.PointURL(in.ID))
+			}
+			if keepsake.CodeOf(err) == keepsake.CodeProof {
+				return proveFirst(c, draw.PointURL(in.ID)+"?"+url.Values{
+					editNote:   {note},
+					editLabels: {text},
+					editLocked: {c.FormValue("locked")},
+				}.Encode())
 			}
 			if keepsake.CodeOf(err) != keepsake.CodeInvalid {
 				return err

@@ -30,6 +30,10 @@ func ShowPoint(pages Pages, con pointReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if q := c.QueryParams(); q.Has(editNote) {
+			vm.EditNote, vm.EditLabels, vm.EditLocked = q.Get(editNote), q.Get(editLabels), q.Get(editLocked) != ""
+			vm.EditError = "This is not saved yet: press Save again."
+		}
 		return Render(c, http.StatusOK, views.PointPage(vm))
 	}
 }

@@ -189,6 +189,7 @@ type DutyRow struct {
 // Cancel is the confirm page before an operation is stopped.
 type Cancel struct {
 	Shell   Shell
+	Notices []ui.Notice
 	ID      string
 	Title   string
 	Text    []string

@@ -172,6 +172,9 @@ func (f *fakeConsole) SavePoint(_ context.Context, _ keepsake.Actor, in console.
 	if in.Note != nil && len(*in.Note) > 500 {
 		return keepsake.Errorf(keepsake.CodeInvalid, "The note has %d characters; 500 are the most.", len(*in.Note))
 	}
+	if f.startErr != nil {
+		return f.startErr
+	}
 	f.saved = append(f.saved, in)
 	return nil
 }

@@ -348,6 +348,26 @@ func TestCancelAsksFirst(t *testing.T) {
 	}
 }
 
+// TestCancellingAsksForThePassword where it is somebody else's restore, and leads back to the question.
+func TestCancellingAsksForThePassword(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.operations["op1"] = console.Operation{ID: "op1", Kind: console.KindRestore, State: console.StateRunning,
+		RequestedByID: "b", CreatedAt: moment}
+	s.auth.mu.Lock()
+	for id, a := range s.auth.sessions {
+		a.Session = id // which has proven nothing lately
+		s.auth.sessions[id] = a
+	}
+	s.auth.mu.Unlock()
+	s.get("/operations/op1/cancel").says("Give your password first", "somebody else’s restore")
+	s.console.startErr = keepsake.Errorf(keepsake.CodeProof, "Give your password again first.")
+	if to := s.post("/operations/op1/cancel", nil).want(http.StatusSeeOther).header.Get(
+		"Location"); to != "/prove?next=%2Foperations%2Fop1%2Fcancel" {
+		t.Errorf("goes to %s", to)
+	}
+}
+
 // TestASecondPersonApproves: who asked sees that somebody else decides, somebody else can, and their answer leads to
 // the operation.
 func TestASecondPersonApproves(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 func TestARecoveryPointIsLabelledAndLocked(t *testing.T) {
@@ -39,4 +41,29 @@ func TestARecoveryPointIsLabelledAndLocked(t *testing.T) {
 	s.post(page, url.Values{"labels": {"nonsense"}}).want(http.StatusUnprocessableEntity).says("is no label")
 	s.post(page, url.Values{"note": {strings.Repeat("x", 501)}}).want(http.StatusUnprocessableEntity).says(
 		"500 are the most")
+}
+
+// TestUnlockingAsksForThePassword, and what else was written is still there afterwards.
+func TestUnlockingAsksForThePassword(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	page := "/points/" + s.console.points[0].ID
+	s.console.startErr = keepsake.Errorf(keepsake.CodeProof, "Give your password again first.")
+	form := fields(s.get(page).want(http.StatusOK).one("form", "action", page))
+	form.Set("note", "not needed any more")
+	form.Set("locked_was", "yes")
+	form.Del("locked")
+	prove, err := url.Parse(s.post(page, form).want(http.StatusSeeOther).header.Get("Location"))
+	if err != nil || prove.Path != "/prove" {
+		t.Fatalf("goes to %s, %v", prove, err)
+	}
+	s.console.startErr = nil
+	back := s.get(prove.Query().Get("next")).want(http.StatusOK).says("This is not saved yet")
+	again := fields(back.one("form", "action", page))
+	if again.Get("note") != "not needed any more" || again.Get("locked") != "" {
+		t.Errorf("what was written is gone: %v", again)
+	}
+	if len(s.console.saved) != 0 {
+		t.Errorf("saved: %+v", s.console.saved)
+	}
 }

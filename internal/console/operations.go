@@ -228,10 +228,15 @@ func readLog(ctx context.Context, tx db.Tx, id string, after, upto int64, limit 
 	return lines, err
 }
 
+// IsOthersRestore reports whether the operation is a restore that has not ended and that another actor asked for.
+func (o Operation) IsOthersRestore(actor keepsake.Actor) bool {
+	return o.State.Active() && aboutKind(o.Kind).Permission == keepsake.MayRestore && o.RequestedByID != actor.ID
+}
+
 // CancelOperation stops an operation. One that waits ends at once. One that runs ends within seconds, in whatever
 // process it runs. What a cancelled backup has uploaded stays, and the next one uses it. A cancelled restore leaves
 // its unfinished database. For an operation that has ended CancelOperation returns CodeConflict. Whoever may start an
-// operation of this kind may stop it.
+// operation of this kind may stop it. Somebody else's restore takes a recent proof of identity.
 func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id string) error {
 	id, err := operationID(id)
 	if err == nil && !actor.May(keepsake.MayRestore) { // what it is, is not for everybody to know
@@ -247,6 +252,12 @@ func (c *Console) CancelOperation(ctx context.Context, actor keepsake.Actor, id 
 		}
 		if err := mayAct(actor, aboutKind(Kind(row.Kind)).Permission); err != nil {
 			return id, err
+		}
+		o := Operation{Kind: Kind(row.Kind), State: State(row.State), RequestedByID: row.RequestedBy}
+		if o.IsOthersRestore(actor) {
+			if err := c.mustBeProven(actor); err != nil {
+				return id, err
+			}
 		}
 		return id, c.runner.Cancel(ctx, tx, actor, id)
 	})

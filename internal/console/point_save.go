@@ -26,7 +26,8 @@ type SavePointInput struct {
 const mostSaves = 5
 
 // SavePoint changes the note, labels and lock of a recovery point: first in the repository, which outlives this
-// console, then in the console database.
+// console, then in the console database. Unlocking takes a recent proof of identity, because retention may then remove
+// the point for good.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
 	if err == nil {
@@ -36,6 +37,9 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		}
 		err = checkWritten(note, in.Labels)
 	}
+	if err == nil && in.Locked != nil && !*in.Locked {
+		err = c.mustBeProven(actor)
+	}
 	var p *platform
 	if err == nil {
 		var id string
@@ -44,13 +48,13 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		}
 	}
 	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked})
+	if err == nil {
+		err = c.takeOverMark(ctx, p, in.ID)
+	}
 	saved := false
 	for tries := 0; err == nil && !saved; tries++ {
 		if tries == mostSaves {
 			err = keepsake.Errorf(keepsake.CodeConflict,
-	if err == nil {
-		err = c.takeOverMark(ctx, p, in.ID)
-	}
 				"Others keep changing this recovery point's note and labels: load the page again and see what they say now.")
 			break
 		}
@@ -62,10 +66,6 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	return nil
 }
 
-// savePoint makes the change to what is there now. It reports false when that was changed by somebody else meanwhile:
-// what this call has written to the repository is replaced by the next.
-func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Actor, in SavePointInput,
-	detail map[string]any) (saved bool, err error) {
 // takeOverMark takes over what the repository has of a point's note, labels and lock, before somebody changes it: the
 // command line may have written there since the console looked. A point that cannot be read keeps what is known.
 func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) error {
@@ -114,6 +114,10 @@ func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) erro
 	})
 }
 
+// savePoint makes the change to what is there now. It reports false when that was changed by somebody else meanwhile:
+// what this call has written to the repository is replaced by the next.
+func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Actor, in SavePointInput,
+	detail map[string]any) (saved bool, err error) {
 	var was sqlcgen.RecoveryPoint
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) (err error) {
 		was, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: in.ID, Platform: p.Name})
