@@ -110,14 +110,32 @@ func previewAgain(c echo.Context, pages Pages, con scopePreviewer, in console.Re
 	return Render(c, status, views.ScopePreviewPage(vm))
 }
 
-// ShowScopedRestore draws what a restore into the live platform changed, with a link to its undo.
-func ShowScopedRestore(pages Pages, con scopedRestoreReader) echo.HandlerFunc {
+// byOperation is the parameter that names the operation which made a restore or took one back.
+const byOperation = "by"
+
+// ShowScopedRestore draws what a restore into the live platform changed, with a link to its undo. Where the address
+// names the operation that made it, it says what that left alone.
+func ShowScopedRestore(pages Pages, con interface {
+	scopedRestoreReader
+	operationGetter
+}) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		u, err := con.GetScopedRestore(c.Request().Context(), actor(c), c.Param("id"))
+		ctx := c.Request().Context()
+		u, err := con.GetScopedRestore(ctx, actor(c), c.Param("id"))
 		if err != nil {
 			return err
 		}
-		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, nil)))
+		var leftAlone []string
+		if by := c.QueryParam(byOperation); by != "" {
+			o, err := con.GetOperation(ctx, actor(c), by)
+			if err != nil && keepsake.CodeOf(err) != keepsake.CodeNotFound {
+				return err
+			}
+			if o.Scoped != nil && o.Scoped.Restore == u.Restore {
+				leftAlone = o.Scoped.Refused
+			}
+		}
+		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, leftAlone)))
 	}
 }
 

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -70,7 +71,7 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 			return err
 		}
 		switch {
-		case o.State == console.StateFailed:
+		case o.State == console.StateFailed && o.ErrorCode == keepsake.CodeConflict:
 			u, err := con.GetScopedRestore(ctx, actor(c), c.Param("id"))
 			if err != nil {
 				return err
@@ -79,14 +80,8 @@ func UndoScope(pages Pages, con scopeUndoer) echo.HandlerFunc {
 			vm.Notices = []ui.Notice{{Tone: ui.ToneBad, Title: "Nothing was undone", Text: draw.Sentence(o.ErrorMessage)}}
 			return Render(c, http.StatusConflict, views.ScopeRestorePage(vm))
 		case o.State != console.StateDone || o.Scoped == nil:
-			return redirect(c, draw.OperationURL(o.ID))
-		case len(o.Scoped.Refused) == 0:
-			return redirect(c, draw.ScopedURL(o.Scoped.Restore))
+			return redirect(c, draw.OperationURL(o.ID)) // which says what is known of it
 		}
-		u, err := con.GetScopedRestore(ctx, actor(c), o.Scoped.Restore)
-		if err != nil {
-			return err
-		}
-		return Render(c, http.StatusOK, views.ScopeRestorePage(scopedRestore(c, pages, u, o.Scoped.Refused)))
+		return redirect(c, draw.ScopedURL(o.Scoped.Restore)+"?"+url.Values{byOperation: {o.ID}}.Encode())
 	}
 }

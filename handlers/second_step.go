@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -32,7 +33,7 @@ type secondStepKeeper interface {
 	BeginSecondStep(ctx context.Context, actor keepsake.Actor) error
 	GetEnrolment(ctx context.Context, actor keepsake.Actor) (auth.Enrolment, error)
 	ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, code keepsake.Secret) ([]keepsake.Secret, error)
-	RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor) ([]keepsake.Secret, error)
+	RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor, made time.Time) ([]keepsake.Secret, error)
 	EndSecondStep(ctx context.Context, actor keepsake.Actor, in auth.Proof) error
 }
 
@@ -46,18 +47,24 @@ func ShowSecondStep(pages Pages, steps secondStepReader) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		vm := views.SecondStep{
-			Shell:     pages.Shell(c, "Second step", ""),
-			Local:     state.Local,
-			On:        state.On,
-			CodesLeft: format.Plural(int64(state.CodesLeft), "recovery code", "recovery codes"),
-		}
-		if state.On {
-			vm.Since = pages.clock().When(state.Since)
-			vm.Notices = codeNotices(c, state, actor(c))
-		}
-		return Render(c, http.StatusOK, views.SecondStepPage(vm))
+		return Render(c, http.StatusOK, views.SecondStepPage(secondStepPage(c, pages, state)))
 	}
+}
+
+func secondStepPage(c echo.Context, pages Pages, state auth.SecondStep, notices ...ui.Notice) views.SecondStep {
+	vm := views.SecondStep{
+		Shell:     pages.Shell(c, "Second step", ""),
+		Notices:   notices,
+		Local:     state.Local,
+		On:        state.On,
+		CodesLeft: format.Plural(int64(state.CodesLeft), "recovery code", "recovery codes"),
+		CodesMade: state.CodesMade.UTC().Format(time.RFC3339Nano),
+	}
+	if state.On {
+		vm.Since = pages.clock().When(state.Since)
+		vm.Notices = append(vm.Notices, codeNotices(c, state, actor(c))...)
+	}
+	return vm
 }
 
 // codeNotices say what a person should know of their recovery codes. Where one was used to come in, they say so first.
@@ -154,7 +161,16 @@ func ConfirmSecondStep(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 // RenewRecoveryCodes replaces the recovery codes and shows the new ones, once.
 func RenewRecoveryCodes(pages Pages, steps secondStepKeeper) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		codes, err := steps.RenewRecoveryCodes(c.Request().Context(), actor(c))
+		made, _ := time.Parse(time.RFC3339Nano, c.FormValue("made")) // no time is that of no codes
+		codes, err := steps.RenewRecoveryCodes(c.Request().Context(), actor(c), made)
+		if keepsake.CodeOf(err) == keepsake.CodeConflict && err != nil {
+			state, failed := steps.GetSecondStep(c.Request().Context(), actor(c))
+			if failed != nil {
+				return failed
+			}
+			return Render(c, http.StatusConflict, views.SecondStepPage(secondStepPage(c, pages, state, ui.Notice{
+				Tone: ui.ToneWarn, Title: "No new recovery codes were made", Text: draw.Sentence(keepsake.MessageOf(err))})))
+		}
 		if err != nil {
 			return orElsewhere(c, err, secondStepPath)
 		}

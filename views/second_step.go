@@ -10,6 +10,7 @@ type SecondStep struct {
 	On        bool
 	Since     ui.When
 	CodesLeft string
+	CodesMade string // which codes the form replaces
 }
 
 // Enrolment shows the secret for an authenticator.

@@ -28,6 +28,7 @@ type fakeScopes struct {
 	startedErr error // why it does not start
 	applyErr   error // how the operation ends
 	undone     []string
+	undoErr    error // how that operation ends
 	refused    []string
 	slow       bool // it has not ended when the form stops waiting
 	ended      console.Operation
@@ -114,6 +115,10 @@ func (f *fakeScopes) UndoScope(_ context.Context, _ keepsake.Actor, restore stri
 		Kind:   console.KindScoped,
 		State:  console.StateDone,
 		Scoped: &engine.ScopeResult{Restore: "20261123T120500Z-000000000002", Refused: f.refused},
+	}
+	if f.undoErr != nil {
+		f.ended.State, f.ended.Scoped = console.StateFailed, nil
+		f.ended.ErrorCode, f.ended.ErrorMessage = keepsake.CodeOf(f.undoErr), keepsake.MessageOf(f.undoErr)
 	}
 	return f.ended, nil
 }
@@ -347,19 +352,34 @@ func TestAWeddingIsBroughtBackAndTakenBack(t *testing.T) {
 	if len(s.console.undone) != 0 {
 		t.Error("asking undoes")
 	}
-	s.post("/restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusSeeOther)
+	const undo = "/restores/20261123T120000Z-000000000001/undo"
+	s.post(undo, nil).want(http.StatusSeeOther)
+	// What was left alone stands at an address of its own: to load it again undoes nothing.
 	s.console.refused = []string{"public.guests id 2: the row was changed since"}
-	if a := s.post("/restores/20261123T120000Z-000000000001/undo", nil).want(http.StatusOK); !strings.Contains(a.body,
+	to := s.post(undo, nil).want(http.StatusSeeOther).header.Get("Location")
+	s.console.operations["op"] = s.console.ended
+	s.get(to).want(http.StatusOK).says("the row was changed since")
+	if a := s.get("/restores/20261123T120000Z-000000000001?by=op").want(http.StatusOK); strings.Contains(a.body,
 		"the row was changed since") {
-		t.Error("rows that were left alone are not named")
+		t.Error("another restore shows what this one left alone")
+	}
+	s.get("/restores/20261123T120000Z-000000000001?by=none").want(http.StatusOK)
+	if len(s.console.undone) != 2 {
+		t.Errorf("undone: %v", s.console.undone)
+	}
+	// Only of a conflict it is known that nothing was undone; of anything else the operation says what is known.
+	s.console.undoErr = keepsake.Errorf(keepsake.CodeConflict, "The restore was taken back already.")
+	s.post(undo, nil).want(http.StatusConflict).says("Nothing was undone", "taken back already")
+	for _, code := range []keepsake.Code{keepsake.CodeUnavailable, keepsake.CodeInternal} {
+		s.console.undoErr = keepsake.Errorf(code, "Whether it was made is not known.")
+		if to := s.post(undo, nil).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/op" {
+			t.Errorf("%s goes to %s", code, to)
+		}
 	}
 	// What takes longer than a form waits goes on on its own page.
 	s.console.slow = true
 	if to := s.post(page, form).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/op" {
 		t.Errorf("goes to %s", to)
-	}
-	if len(s.console.undone) != 2 {
-		t.Errorf("undone: %v", s.console.undone)
 	}
 }
 

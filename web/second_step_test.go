@@ -101,7 +101,11 @@ func TestRecoveryCodesRunOut(t *testing.T) {
 		t.Errorf("without a recent proof: %s", to)
 	}
 	s.tokens.stale = false
-	s.post("/second-step/codes", nil).want(http.StatusOK).says("eeee-ffff-gggg-hhhh", "Those of before open nothing")
+	form := fields(s.get("/second-step").want(http.StatusOK).one("form", "action", "/second-step/codes"))
+	s.post("/second-step/codes", form).want(http.StatusOK).says("eeee-ffff-gggg-hhhh", "Those of before open nothing")
+	// Loaded again, the page sends its form once more: the codes that were just written down stay good.
+	s.post("/second-step/codes", form).want(http.StatusConflict).says("No new recovery codes were made")
+	s.post("/second-step/codes", nil).want(http.StatusConflict)
 	s.get("/second-step").want(http.StatusOK).says("10 recovery codes left")
 	s.tokens.step = auth.SecondStep{}
 	s.get("/second-step").want(http.StatusOK).says("Kept where your account is")

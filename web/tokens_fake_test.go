@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/wedsync/keepsake/handlers"
 	"github.com/wedsync/keepsake/internal/auth"
@@ -131,13 +132,18 @@ func (f *fakeTokens) ConfirmSecondStep(
 	return fakeCodes, nil
 }
 
-func (f *fakeTokens) RenewRecoveryCodes(context.Context, keepsake.Actor) ([]keepsake.Secret, error) {
+func (f *fakeTokens) RenewRecoveryCodes(
+	_ context.Context, _ keepsake.Actor, made time.Time,
+) ([]keepsake.Secret, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.proven(); err != nil {
 		return nil, err
 	}
-	f.step.CodesLeft = 10
+	if !made.Equal(f.step.CodesMade) {
+		return nil, keepsake.Errorf(keepsake.CodeConflict, "They were made already.")
+	}
+	f.step.CodesLeft, f.step.CodesMade = 10, made.Add(time.Microsecond)
 	return fakeCodes, nil
 }
 

@@ -6,7 +6,9 @@ where s.confirmed_at is null;
 
 -- name: GetSecondStep :one
 select s.secret, s.created_at, s.confirmed_at, s.last_step,
-    (select count(*) from recovery_codes r where r.account_id = s.account_id and r.used_at is null) as codes_left
+    (select count(*) from recovery_codes r where r.account_id = s.account_id and r.used_at is null) as codes_left,
+    coalesce((select max(r.created_at) from recovery_codes r where r.account_id = s.account_id),
+        s.created_at)::timestamptz as codes_made
 from second_steps s where s.account_id = @account_id;
 
 -- name: LockSecondStep :one

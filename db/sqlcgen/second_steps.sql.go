@@ -103,7 +103,9 @@ func (q *Queries) GetAccount(ctx context.Context, id string) (Account, error) {
 
 const getSecondStep = `-- name: GetSecondStep :one
 select s.secret, s.created_at, s.confirmed_at, s.last_step,
-    (select count(*) from recovery_codes r where r.account_id = s.account_id and r.used_at is null) as codes_left
+    (select count(*) from recovery_codes r where r.account_id = s.account_id and r.used_at is null) as codes_left,
+    coalesce((select max(r.created_at) from recovery_codes r where r.account_id = s.account_id),
+        s.created_at)::timestamptz as codes_made
 from second_steps s where s.account_id = $1
 `
 
@@ -113,6 +115,7 @@ type GetSecondStepRow struct {
 	ConfirmedAt *time.Time
 	LastStep    int64
 	CodesLeft   int64
+	CodesMade   time.Time
 }
 
 func (q *Queries) GetSecondStep(ctx context.Context, accountID string) (GetSecondStepRow, error) {
@@ -124,6 +127,7 @@ func (q *Queries) GetSecondStep(ctx context.Context, accountID string) (GetSecon
 		&i.ConfirmedAt,
 		&i.LastStep,
 		&i.CodesLeft,
+		&i.CodesMade,
 	)
 	return i, err
 }

@@ -231,7 +231,7 @@ func uses(s *auth.Sessions) map[string]func(context.Context, keepsake.Actor) err
 			return s.Prove(ctx, a, auth.Proof{Password: "wrong"})
 		},
 		"RenewRecoveryCodes": func(ctx context.Context, a keepsake.Actor) error {
-			_, err := s.RenewRecoveryCodes(ctx, a)
+			_, err := s.RenewRecoveryCodes(ctx, a, time.Time{})
 			return err
 		},
 		"RevokeToken": func(ctx context.Context, a keepsake.Actor) error { return s.RevokeToken(ctx, a, "nothing") },

@@ -19,6 +19,8 @@ type SecondStep struct {
 	Begun     bool      // there is a secret that no code has confirmed yet
 	Since     time.Time // of On
 	CodesLeft int       // recovery codes that were not used
+	// CodesMade is when the recovery codes were made. Whoever replaces them names it.
+	CodesMade time.Time
 }
 
 // Enrolment is what an authenticator is given: Secret to type, in groups of four, Link to follow or draw.
@@ -48,6 +50,7 @@ func (s *Sessions) GetSecondStep(ctx context.Context, actor keepsake.Actor) (_ S
 		On:        row.ConfirmedAt != nil,
 		Begun:     row.ConfirmedAt == nil,
 		CodesLeft: int(row.CodesLeft),
+		CodesMade: row.CodesMade,
 	}
 	if state.On {
 		state.Since = *row.ConfirmedAt
@@ -168,8 +171,11 @@ func (s *Sessions) ConfirmSecondStep(ctx context.Context, actor keepsake.Actor, 
 	return codes, nil
 }
 
-// RenewRecoveryCodes makes new recovery codes; those of before open nothing any more.
-func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor) (_ []keepsake.Secret, err error) {
+// RenewRecoveryCodes makes new recovery codes; those of before open nothing any more. It replaces those that were made
+// at a time, as GetSecondStep says it. Where others have replaced them since it returns CodeConflict, so that a form
+// that is sent once more ends no codes that somebody has just written down.
+func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor, made time.Time) (_ []keepsake.Secret,
+	err error) {
 	defer s.recordRefusedStep(ctx, actor, audit.SecondStepCodes, &err)
 	account, err := s.provenAccount(ctx, actor)
 	if err != nil {
@@ -184,6 +190,15 @@ func (s *Sessions) RenewRecoveryCodes(ctx context.Context, actor keepsake.Actor)
 		}
 		if err != nil {
 			return err
+		}
+		now, err := tx.GetSecondStep(ctx, account.ID) // after the lock: another form may have held it
+		if err != nil {
+			return err
+		}
+		if !now.CodesMade.Equal(made) {
+			return keepsake.Errorf(keepsake.CodeConflict,
+				"Recovery codes were made since this page was loaded, and they are shown only once. Nothing was changed. If you "+
+					"have not kept them, load the page again and make others.")
 		}
 		if err := s.replaceCodes(ctx, tx, account, hashes); err != nil {
 			return err

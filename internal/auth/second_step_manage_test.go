@@ -130,7 +130,7 @@ func TestSwitchingItOff(t *testing.T) {
 		auth.Proof{Password: password, Code: p.recovery[1]}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("off again: %v", err)
 	}
-	if _, err := p.s.RenewRecoveryCodes(t.Context(), p.actor); keepsake.CodeOf(err) != keepsake.CodeConflict {
+	if _, err := p.s.RenewRecoveryCodes(t.Context(), p.actor, time.Time{}); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("recovery codes of nothing: %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestAnOpenBrowserChangesNothing(t *testing.T) {
 		return a
 	}
 	late := resolve()
-	_, renewed := p.s.RenewRecoveryCodes(t.Context(), late)
+	_, renewed := p.s.RenewRecoveryCodes(t.Context(), late, time.Time{})
 	_, shown := p.s.GetEnrolment(t.Context(), late)
 	_, confirmed := p.s.ConfirmSecondStep(t.Context(), late, p.code(0))
 	for name, err := range map[string]error{"begin": p.s.BeginSecondStep(t.Context(), late), "show": shown,

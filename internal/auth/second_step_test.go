@@ -118,9 +118,18 @@ func TestRecoveryCodes(t *testing.T) {
 	if got := p.trail("second_step.recovery_code"); !slices.Equal(got, []string{`allowed {"left":9}`}) {
 		t.Errorf("the record of recovery codes: %q", got)
 	}
-	codes, err := p.s.RenewRecoveryCodes(t.Context(), session.Actor)
+	before, err := p.s.GetSecondStep(t.Context(), session.Actor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.clock.add(time.Second)
+	codes, err := p.s.RenewRecoveryCodes(t.Context(), session.Actor, before.CodesMade)
 	if err != nil || len(codes) != auth.RecoveryCodes {
 		t.Fatalf("%d, %v", len(codes), err)
+	}
+	if _, err := p.s.RenewRecoveryCodes(t.Context(), session.Actor, before.CodesMade); keepsake.CodeOf(err) !=
+		keepsake.CodeConflict {
+		t.Errorf("the same form once more: %v", err)
 	}
 	if told != 1 {
 		t.Errorf("the repository was told %d times of the new ones", told)
