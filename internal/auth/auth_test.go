@@ -115,6 +115,21 @@ func TestSessionEnds(t *testing.T) {
 		t.Error(err)
 	}
 
+	// What was used in a time to come was used by a clock that was wrong: nobody knows how long ago.
+	c.add(time.Hour)
+	session, _, err = s.SignIn(t.Context(), try("amelia@example.org", password, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.add(-keepsake.ClockSlack)
+	if _, err := s.Resolve(t.Context(), session.Token.Reveal()); err != nil {
+		t.Errorf("a clock that is a little ahead: %v", err)
+	}
+	c.add(keepsake.ClockSlack - time.Hour)
+	if _, err := s.Resolve(t.Context(), session.Token.Reveal()); keepsake.CodeOf(err) != keepsake.CodeForbidden {
+		t.Errorf("after a clock that was an hour ahead: %v", err)
+	}
+
 	// A page that asks by itself is nobody.
 	session, _, err = s.SignIn(t.Context(), try("amelia@example.org", password, ""))
 	if err != nil {

@@ -133,7 +133,7 @@ func (s *Sessions) ListSessions(ctx context.Context, actor keepsake.Actor) ([]Op
 	err := s.db.InTx(ctx, system, func(tx db.Tx) error {
 		rows, err := tx.ListSessions(ctx, sqlcgen.ListSessionsParams{AccountID: actor.ID, Now: now})
 		for _, r := range rows {
-			if now.Sub(r.LastSeenAt) < IdleTime {
+			if !idle(r.LastSeenAt, now) {
 				list = append(list, OpenSession{
 					ID:        r.ID,
 					Started:   r.CreatedAt,

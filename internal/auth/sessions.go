@@ -163,6 +163,13 @@ func (s *Sessions) Resolve(ctx context.Context, token string) (keepsake.Actor, e
 	return actor, nil
 }
 
+// idle reports whether a session that was used last at a time was left alone for too long, or for nobody knows how
+// long: the clock was ahead when it was used.
+func idle(seen, now time.Time) bool {
+	age := now.Sub(seen)
+	return age >= IdleTime || age < -keepsake.ClockSlack
+}
+
 // present returns a session that is not over, and notes that it is used, and from where. Where that is another address
 // than before, it is on record: what looks at the console without changing anything leaves no other entry.
 func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessionRow, error) {
@@ -172,7 +179,7 @@ func (s *Sessions) present(ctx context.Context, token string) (sqlcgen.GetSessio
 		if row, err = tx.GetSession(ctx, tokenHash(token)); err != nil {
 			return err
 		}
-		if !now.Before(row.ExpiresAt) || now.Sub(row.LastSeenAt) >= IdleTime {
+		if !now.Before(row.ExpiresAt) || idle(row.LastSeenAt, now) {
 			return errOver
 		}
 		request := keepsake.RequestOf(ctx)

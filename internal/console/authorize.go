@@ -140,7 +140,8 @@ func (p *platform) mayBackUp(ctx context.Context, actor keepsake.Actor, in Start
 }
 
 // readRestore returns what a restore into the live platform changed, to an actor who may do something about it.
-// Of the platforms that they may mean, it is of the first whose repository knows it.
+// Of the platforms that they may mean, it is of the first whose repository knows it. A repository that cannot be asked
+// keeps no other from being asked.
 func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, may keepsake.Permission, restore string) (
 	p *platform, u *scope.Undo, err error) {
 	if err = mayAct(actor, may); err != nil {
@@ -149,17 +150,22 @@ func (c *Console) readRestore(ctx context.Context, actor keepsake.Actor, may kee
 	if p, err = c.platformOf(actor); err != nil {
 		return nil, nil, err
 	}
+	var failed error
+	meant := p
 	for _, of := range c.platforms {
-		if actor.Organization != "" && of != p {
+		if actor.Organization != "" && of != meant {
 			continue
 		}
 		p = of
-		if u, err = p.Scopes.ReadUndo(ctx, restore); err == nil || keepsake.CodeOf(err) != keepsake.CodeNotFound {
+		if u, err = p.Scopes.ReadUndo(ctx, restore); err == nil {
 			break
+		}
+		if failed == nil || keepsake.CodeOf(failed) == keepsake.CodeNotFound {
+			failed = err
 		}
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, failed
 	}
 	of, err := undoneScope(u)
 	if err != nil {

@@ -122,6 +122,46 @@ func TestOneBackupAtATime(t *testing.T) {
 	}
 }
 
+// TestACancelledBackupHidesNoFailedOne: what somebody stopped says nothing of whether backups work.
+func TestACancelledBackupHidesNoFailedOne(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("a", time.Now().Add(-time.Hour), "local", "s3", "away")}
+	e.backup = func(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error) {
+		return engine.BackupResult{}, errors.New("broken pipe")
+	}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop := w.run(c, true)
+	failed := await(t, c, startFull(t, c).ID, console.StateFailed)
+	stop()
+	cancelled := func(o console.Operation, err error) {
+		t.Helper()
+		if err == nil {
+			err = c.CancelOperation(t.Context(), admin, o.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	judge := func() {
+		t.Helper()
+		if d, err := c.Dashboard(t.Context(), admin); err != nil || d.LastBackup == nil || d.LastBackup.ID != failed.ID ||
+			d.Alarm != console.AlarmFailed {
+			t.Errorf("alarm %q, %+v, %v", d.Alarm, d.LastBackup, err)
+		}
+	}
+	cancelled(c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupIncremental}))
+	judge()
+	for range 10 { // so many that the failed one is among the latest operations no more
+		cancelled(c.StartVerify(t.Context(), admin, console.StartVerifyInput{}))
+	}
+	cancelled(c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupIncremental}))
+	judge()
+}
+
 func TestFailureIsKeptInWords(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

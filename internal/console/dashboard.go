@@ -102,14 +102,7 @@ func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsak
 		if d.Recent, err = listOperations(ctx, tx, ended); err != nil {
 			return err
 		}
-		last := d.Recent
-		if !slices.ContainsFunc(last, isBackup) { // all of them were something else
-			ended.Kind, ended.Most = string(KindBackup), 1
-			last, err = listOperations(ctx, tx, ended)
-		}
-		if i := slices.IndexFunc(last, isBackup); i >= 0 {
-			d.LastBackup = &last[i]
-		}
+		d.LastBackup, err = lastBackup(ctx, tx, d.Recent, ended)
 		return err
 	})
 	if err == nil && len(newest) > 0 {
@@ -121,7 +114,26 @@ func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsak
 	return err
 }
 
-func isBackup(o Operation) bool { return o.Kind == KindBackup }
+// lastBackup returns the newest backup that succeeded or failed, or nil where there is none: one that somebody stopped
+// says nothing of whether backups work. recent are the newest operations that ended; of is how they were asked for.
+func lastBackup(ctx context.Context, tx db.Tx, recent []Operation, of sqlcgen.ListOperationsParams) (
+	last *Operation, err error) {
+	i := slices.IndexFunc(recent, func(o Operation) bool { return o.Kind == KindBackup && o.State != StateCancelled })
+	if i >= 0 {
+		return &recent[i], nil
+	}
+	for _, state := range []State{StateDone, StateFailed} { // all of those were something else
+		of.Kind, of.State, of.Most = string(KindBackup), string(state), 1
+		list, err := listOperations(ctx, tx, of)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 1 && (last == nil || list[0].ID > last.ID) {
+			last = &list[0]
+		}
+	}
+	return last, nil
+}
 
 // judge derives protection, age and alarm.
 func (d *Dashboard) judge() {

@@ -321,6 +321,42 @@ func TestTheAPITellsPlatformsApart(t *testing.T) {
 	}
 }
 
+// undos is the part of a platform's repository that knows its restores.
+type undos struct {
+	console.Scopes
+	known map[string]*scope.Undo
+	away  bool
+}
+
+func (u undos) ReadUndo(_ context.Context, restore string) (*scope.Undo, error) {
+	if u.away {
+		return nil, keepsake.Errorf(keepsake.CodeUnavailable, "No provider answers.")
+	}
+	if u.known[restore] == nil {
+		return nil, keepsake.Errorf(keepsake.CodeNotFound, "There is no such restore.")
+	}
+	return u.known[restore], nil
+}
+
+// TestOnePlatformsOutageHidesNoOthersRestore: each repository is asked. Where none knows the restore, one that could
+// not be asked may still know it.
+func TestOnePlatformsOutageHidesNoOthersRestore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine(), func(d *console.Deps) {
+		d.Platforms = []console.Platform{
+			{Name: "north", Engine: newFakeEngine(), Scopes: undos{away: true}},
+			{Name: "south", Engine: newFakeEngine(), Scopes: undos{known: map[string]*scope.Undo{"r1": {Restore: "r1"}}}},
+		}
+	})
+	if u, err := c.GetScopedRestore(t.Context(), admin, "r1"); err != nil || u.Restore != "r1" {
+		t.Errorf("a restore of the platform that answers: %+v, %v", u, err)
+	}
+	if _, err := c.GetScopedRestore(t.Context(), admin, "r2"); keepsake.CodeOf(err) != keepsake.CodeUnavailable {
+		t.Errorf("one that nobody knows who answers: %v", err)
+	}
+}
+
 // TestOneBackupOfEachPlatform: a backup keeps another one of its platform out, and none of another platform.
 func TestOneBackupOfEachPlatform(t *testing.T) {
 	t.Parallel()

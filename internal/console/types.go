@@ -264,7 +264,7 @@ type Dashboard struct {
 	MaxAge     time.Duration // beyond it the age alarms
 	Alarm      AlarmKind
 	AlarmText  string     // what it means and what to do
-	LastBackup *Operation // the latest backup that ended, however; nil: none did
+	LastBackup *Operation // the latest backup that succeeded or failed; nil: none did
 	Running    []Operation
 	Recent     []Operation
 	Points     int64 // how many recovery points the provider with the most of them holds

@@ -55,10 +55,16 @@ func (a Actor) May(p Permission) bool {
 // a proof, so that nobody in a hurry is asked twice.
 const StepUp = 5 * time.Minute
 
+// ClockSlack is how far ahead of this clock another process's may be. A moment further ahead was written by a clock
+// that was wrong, and nobody can say how long ago that was.
+const ClockSlack = time.Minute
+
 // Proven reports whether the actor may do now what asks for a proof of identity. A session needs a proof that is no
-// older than StepUp. A token needs none, because what it may do was decided when it was made.
+// older than StepUp, and not from a time to come. A token needs none, because what it may do was decided when it was
+// made.
 func (a Actor) Proven(now time.Time) bool {
-	return a.Session == "" || a.Permissions != nil || now.Sub(a.ProvenAt) <= StepUp
+	age := now.Sub(a.ProvenAt)
+	return a.Session == "" || a.Permissions != nil || age <= StepUp && age >= -ClockSlack
 }
 
 // System returns the actor of work that no person asked for. name says which work, for the audit trail.
