@@ -18,19 +18,6 @@ type weddingNamer interface {
 	WeddingsByID(ctx context.Context, actor keepsake.Actor, ids []string) ([]console.Wedding, error)
 }
 
-// countedAs is the limit that a backup of a type counts for: an incremental one made for a wedding has one of its own,
-// and on the last day another.
-func countedAs(t keepsake.BackupType, wedding bool, urgency keepsake.Urgency) keepsake.BackupType {
-	switch {
-	case !wedding || t != keepsake.BackupIncremental:
-		return t
-	case urgency == keepsake.UrgencyEmergency:
-		return keepsake.BackupEmergency
-	default:
-		return keepsake.BackupWedding
-	}
-}
-
 // limits says of each type of backup whether the person may start one now.
 type limits struct {
 	quotas  map[keepsake.BackupType]keepsake.Quota
@@ -53,7 +40,7 @@ func limitsFor(c echo.Context, pages Pages, con weddingNamer, e console.Estimate
 
 // of is what is left for a type; false where nothing limits it.
 func (l limits) of(t keepsake.BackupType) (keepsake.Quota, bool) {
-	q, limited := l.quotas[countedAs(t, l.wedding, l.urgency)]
+	q, limited := l.quotas[console.CountedAs(t, l.wedding, l.urgency)]
 	return q, limited
 }
 

@@ -16,9 +16,6 @@ import (
 	"github.com/wedsync/keepsake/views/ui"
 )
 
-// mostNote is how many characters a note may have.
-const mostNote = 500
-
 type backupEstimator interface {
 	weddingNamer
 	EstimateBackup(ctx context.Context, actor keepsake.Actor, t keepsake.BackupType) (console.Estimate, error)
@@ -81,9 +78,10 @@ func StartBackup(pages Pages, con backupStarter) echo.HandlerFunc {
 			return refuse(http.StatusUnprocessableEntity,
 				func(vm *views.BackupForm) { vm.TypeError = "Choose one of these three." })
 		}
-		if n := utf8.RuneCountInString(in.Note); n > mostNote {
+		if n := utf8.RuneCountInString(in.Note); n > console.LongestNote {
 			return refuse(http.StatusUnprocessableEntity, func(vm *views.BackupForm) {
-				vm.NoteError = "The note has " + format.Count(int64(n)) + " characters; " + format.Count(mostNote) + " fit."
+				vm.NoteError = "The note has " + format.Count(int64(n)) + " characters; " +
+					format.Count(console.LongestNote) + " fit."
 			})
 		}
 		if wrong != "" {

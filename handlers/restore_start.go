@@ -134,6 +134,10 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		if in.scope.IsZero() { // a link may choose less
 			in.scope = keepsake.Everything()
 		}
+		if chosen := c.QueryParam("target"); slices.Contains(targets, chosen) {
+			in.target = chosen
+		}
+		in.provider = c.QueryParam("provider") // of one that has no copy the form says so when it is sent
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
 		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope),
 			proofNotice(c, pages, "restoring"))
@@ -272,7 +276,7 @@ func StartRestore(pages Pages, con restoreStarter) echo.HandlerFunc {
 // was typed does not.
 func restoreAgain(c echo.Context) string {
 	q := url.Values{}
-	for _, name := range []string{"wedding", "organization", "tier"} {
+	for _, name := range []string{"wedding", "organization", "tier", "target", "provider"} {
 		for _, value := range c.Request().Form[name] {
 			if value != "" {
 				q.Add(name, value)

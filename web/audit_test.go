@@ -42,7 +42,7 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 		Report:  audit.Report{Intact: true, Rows: 45, Sealed: &audit.Seal{Row: 40, At: moment}},
 		Checked: moment.Add(-time.Hour)}
 	a := s.get("/audit").want(http.StatusOK).says(
-		"anna@wedsync.example restored wedding w1 from recovery point 20261123T070500Z-aa (0.4 s)",
+		"anna@wedsync.example asked to restore wedding w1 from recovery point 20261123T070500Z-aa (0.4 s)",
 		"anna@wedsync.example, by a token, was refused to start a backup", "Refused", "Security",
 		"signed in, from a device not seen before",
 		"Keepsake’s worker tried to finish a backup, and it did not work", "Failed",
@@ -62,7 +62,7 @@ func TestAuditSaysEntriesInPlainWords(t *testing.T) {
 	s.console.trail = []audit.Row{entry(46, "scope.restore", audit.Allowed, func(r *audit.Row) {
 		r.Target, r.Detail = "the operation's id", json.RawMessage(`{"scope":"everything"}`)
 	})}
-	s.get("/audit").says("anna@wedsync.example restored everything")
+	s.get("/audit").says("anna@wedsync.example asked to restore everything")
 	s.console.verdict = &console.AuditVerdict{
 		Report: audit.Report{Intact: true, Sealed: &audit.Seal{Row: 40, At: moment.Add(-49 * time.Hour)}}, Checked: moment}
 	s.get("/audit").says("Intact, sealed up to row 40 on 21 Nov 2026", "a new one is late")

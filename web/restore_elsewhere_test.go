@@ -52,6 +52,10 @@ func TestAConfirmationKeepsTheChoice(t *testing.T) {
 	for _, choice := range []url.Values{{"wedding": {"w 1/2"}}, {"organization": {"o 1"}},
 		{"tier": {"critical", "high"}}} {
 		form := fields(s.get(base+"?"+choice.Encode()).want(http.StatusOK).one("form", "action", base))
+		choice.Set("target", "spare") // and not the platform's own server
+		choice.Set("provider", "offsite")
+		form.Set("target", "spare")
+		form.Set("provider", "offsite")
 		confirm := s.post(base, form).want(http.StatusOK)
 		back := confirm.all("a", "href", base+"?"+choice.Encode())
 		if len(back) == 0 {

@@ -109,7 +109,7 @@ const (
 // Words describe an action in sentences.
 type Words struct {
 	Action  Action
-	Did, Do string // "somebody did", "somebody tried to do"
+	Did, Do string // "somebody did", "somebody tried to do"; of what waits for a worker, did is that they asked for it
 	Named   bool   // the target says what it was about; otherwise it is an operation's id or nothing
 	Watch   Watch
 }
@@ -145,26 +145,26 @@ var actions = []Words{
 		"come from Supabase Auth", false, WatchAlways},
 	{RequestSend, "sent a request", "send the request", true, WatchNone},
 	{BackupEstimate, "looked at what a backup would take", "look at what a backup would take", false, WatchNone},
-	{BackupStart, "started a backup", "start a backup", false, WatchNone},
+	{BackupStart, "asked for a backup", "start a backup", false, WatchNone},
 	{BackupEnd, "finished a backup", "finish a backup", false, WatchNone},
 	{BackupFound, "put backups that were taken elsewhere into the list of operations",
 		"list backups that were taken elsewhere", false, WatchNone},
-	{VerifyStart, "started a verification", "start a verification", false, WatchNone},
+	{VerifyStart, "asked for a verification", "start a verification", false, WatchNone},
 	{VerifyEnd, "finished a verification", "finish a verification", false, WatchNone},
-	{RepairStart, "started a repair", "start a repair", false, WatchNone},
+	{RepairStart, "asked for a repair", "start a repair", false, WatchNone},
 	{ProviderCheck, "checked provider", "check provider", true, WatchNone},
 	{RepairEnd, "finished a repair", "finish a repair", false, WatchNone},
-	{RestoreStart, "started a restore into a new database",
+	{RestoreStart, "asked for a restore into a new database",
 		"start a restore into a new database", false, WatchRestore},
 	{RestoreEnd, "finished a restore into a new database",
 		"finish a restore into a new database", false, WatchNone},
 	{RestoreTarget, "named another server for a restore", "name another server for a restore", false, WatchNone},
 	{ScopePreview, "looked at what a restore into the live platform would change",
 		"look at what a restore into the live platform would change", false, WatchNone},
-	{ScopeRestore, "restored", "restore", true, WatchRestore},
+	{ScopeRestore, "asked to restore", "restore", true, WatchRestore},
 	{ScopeRestoreRead, "looked at a restore into the live platform",
 		"look at a restore into the live platform", false, WatchNone},
-	{ScopeUndo, "took a restore into the live platform back",
+	{ScopeUndo, "asked to take a restore into the live platform back",
 		"take a restore into the live platform back", false, WatchRestore},
 	{ScopedEnd, "finished a restore into the live platform",
 		"finish a restore into the live platform", false, WatchNone},

@@ -17,9 +17,11 @@ import (
 	"github.com/wedsync/keepsake/internal/operation"
 )
 
-// Bounds of what a person may write beside a backup.
+// LongestNote is how many characters a note may have.
+const LongestNote = 500
+
+// Other bounds of what a person may write beside a backup.
 const (
-	longestNote  = 500
 	mostLabels   = 20
 	longestKey   = 64
 	longestLabel = 200
@@ -129,8 +131,8 @@ func checkBackup(in StartBackupInput) error {
 
 // checkWritten bounds what a person may write beside a recovery point.
 func checkWritten(note string, labels map[string]string) error {
-	if n := utf8.RuneCountInString(note); n > longestNote {
-		return keepsake.Wrong("note", "The note has %d characters; %d are the most.", n, longestNote)
+	if n := utf8.RuneCountInString(note); n > LongestNote {
+		return keepsake.Wrong("note", "The note has %d characters; %d are the most.", n, LongestNote)
 	}
 	if !plain(note) {
 		return keepsake.Wrong("note", "The note holds characters that are not text.")

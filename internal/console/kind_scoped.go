@@ -152,8 +152,25 @@ func (c *Console) RestoreScope(ctx context.Context, actor keepsake.Actor, in Res
 	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, audit.ScopeRestore, in.Scope.Target(), detail, err)
 	}
+	in.Point = p.pointMeant(ctx, in.Point)
 	return c.enqueueScoped(ctx, p, actor, audit.ScopeRestore, detail,
 		RestoreAsked{ScopedInput: in.ScopedInput, Name: in.Name, Fingerprint: in.Fingerprint, Skip: in.Skip})
+}
+
+// pointMeant returns the id of the recovery point that "latest" means now, so that an operation names it however it
+// ends. Where no provider can say, it stays what was asked for.
+func (p *platform) pointMeant(ctx context.Context, point string) string {
+	if point != "latest" {
+		return point
+	}
+	reading, cancel := context.WithTimeout(ctx, weddingsAtTime)
+	defer cancel()
+	d, err := p.Engine.Point(reading, point)
+	if err != nil {
+		p.log.WarnContext(ctx, "which recovery point is the latest could not be read", "err", err)
+		return point
+	}
+	return d.ID
 }
 
 func (c *Console) enqueueScoped(ctx context.Context, p *platform, actor keepsake.Actor, action audit.Action,
@@ -326,6 +343,9 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 	if err != nil {
 		return operation.Report{}, err
 	}
+	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
+		return operation.Report{}, err
+	}
 	result, err := p.runScoped(ctx, row, *o.Asked, r)
 	if err != nil {
 		return operation.Report{}, err
@@ -342,9 +362,6 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 		Done: func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 			return insertRecoveryEvent(ctx, tx, ended, platformTarget, &result.Seconds, nil)
 		},
-	}
-	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
-		return operation.Report{}, err
 	}, nil
 }
 

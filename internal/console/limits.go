@@ -25,25 +25,34 @@ func limitsOf(set map[keepsake.BackupType]int) operation.Limits[keepsake.BackupT
 	return limits
 }
 
-// limitedAs says which limit a new operation counts for; "" is none. Each type has its own, so that none uses up
-// another's. A backup that is made for a wedding counts as one of a wedding, and on its last day as an emergency,
-// unless it reads everything again.
+// CountedAs returns the limit that a backup of a type counts for. Each type has its own, so that none uses up
+// another's. One that is made for a wedding counts as one of a wedding, and on its last day as an emergency, unless it
+// reads everything again.
+func CountedAs(t keepsake.BackupType, wedding bool, urgency keepsake.Urgency) keepsake.BackupType {
+	switch {
+	case !wedding || t != keepsake.BackupIncremental:
+		return t
+	case urgency == keepsake.UrgencyEmergency:
+		return keepsake.BackupEmergency
+	}
+	return keepsake.BackupWedding
+}
+
+// limitedAs says which limit a new operation counts for; "" is none. Of weddings the most urgent one counts.
 func limitedAs(row sqlcgen.InsertOperationParams, now time.Time) (keepsake.BackupType, error) {
 	t := keepsake.BackupType(deref(row.BackupType))
 	var marks []keepsake.WeddingMark
 	if err := json.Unmarshal(row.Weddings, &marks); err != nil {
 		return "", fmt.Errorf("decode the weddings: %w", err)
 	}
-	if t != keepsake.BackupIncremental || len(marks) == 0 {
-		return t, nil
-	}
+	var urgency keepsake.Urgency
 	for _, m := range marks {
 		date, err := time.Parse(time.DateOnly, m.Date)
 		if err == nil && keepsake.UrgencyOf(keepsake.DaysBefore(date, now)) == keepsake.UrgencyEmergency {
-			return keepsake.BackupEmergency, nil
+			urgency = keepsake.UrgencyEmergency
 		}
 	}
-	return keepsake.BackupWedding, nil
+	return CountedAs(t, len(marks) > 0, urgency), nil
 }
 
 // useLimit counts a new operation for its actor, or refuses it with CodeLimited. What the console starts by itself is
