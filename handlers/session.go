@@ -44,7 +44,7 @@ func proofNotice(c echo.Context, pages Pages, what string) []ui.Notice {
 	return []ui.Notice{{
 		Tone:  ui.ToneMute,
 		Title: "Give your password first",
-		Text:  "It is a while ago that you did, and " + what + " asks for it again. You come back to this page.",
+		Text:  "It has been a while since you did, and " + what + " asks for it again. You come back to this page.",
 		Href:  "/prove?" + url.Values{"next": {c.Request().URL.RequestURI()}}.Encode(),
 		Link:  "Give it now",
 	}}
@@ -120,7 +120,7 @@ func ListSessions(pages Pages, sessions sessionLister) echo.HandlerFunc {
 			vm.Notices = []ui.Notice{{
 				Tone:  ui.ToneMute,
 				Title: "Your password alone opens the console",
-				Text:  "Have a code of your phone asked for as well: then a stolen password opens nothing.",
+				Text:  "Also ask for a code from your phone: then a stolen password opens nothing.",
 				Href:  secondStepPath,
 				Link:  "Switch the second step on",
 			}}

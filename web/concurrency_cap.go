@@ -40,9 +40,9 @@ func newStreamCap() *concurrencyCap {
 	return &concurrencyCap{
 		most: mostStreams,
 		open: map[string]int{},
-		words: fmt.Sprintf("You watch %d operations live already, the most that one account may at once. What runs goes "+
-			"on. Close some pages that show a running "+
-			"operation, or look under Sessions whether somebody else has opened them.", mostStreams),
+		words: fmt.Sprintf("You are already watching %d operations live, the most that one account may at once. What runs "+
+			"goes on. Close some pages that show a running operation, or look under Sessions whether somebody else has "+
+			"opened them.", mostStreams),
 	}
 }
 

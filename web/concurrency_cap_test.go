@@ -23,7 +23,7 @@ func TestStreamCapPerAccount(t *testing.T) {
 		s.watch(t.Context(), "/api/backups/op1/events", token...)
 	}
 	s.get("/operations/op1/events", "Accept", "text/event-stream").want(http.StatusTooManyRequests).says(
-		"You watch 32 operations live already", "What runs goes on").sets(map[string]string{"Retry-After": "15"})
+		"You are already watching 32 operations live", "What runs goes on").sets(map[string]string{"Retry-After": "15"})
 	s.get("/api/backups/op1/events", token...).want(http.StatusTooManyRequests).sets(
 		map[string]string{"Retry-After": "15", "Content-Type": "application/problem+json"})
 	s.get("/operations/op1").want(http.StatusOK)

@@ -29,7 +29,7 @@ var statusWords = map[int]words{
 	http.StatusTooManyRequests: {"429 · too often", "That was done too often for now", "Go to the overview", "/"},
 	http.StatusInternalServerError: {"500 · our fault", "Something went wrong inside Keepsake",
 		"Go to the overview", "/"},
-	http.StatusServiceUnavailable: {"503 · not reachable", "Keepsake cannot reach something it needs",
+	http.StatusServiceUnavailable: {"503 · unavailable", "Keepsake cannot reach something it needs",
 		"Try again", "/"},
 }
 

@@ -41,7 +41,7 @@ func sessions(theme string) views.Sessions {
 	vm.Notices = []ui.Notice{{
 		Tone:  ui.ToneMute,
 		Title: "Your password alone opens the console",
-		Text:  "Have a code of your phone asked for as well: then a stolen password opens nothing.",
+		Text:  "Also ask for a code from your phone: then a stolen password opens nothing.",
 		Href:  "/second-step-off",
 		Link:  "Switch the second step on",
 	}}

@@ -111,7 +111,7 @@ func stories() map[string]story {
 					"in 42 minutes."))
 		},
 		"error-503": func(t string) templ.Component {
-			p := problem(t, "503 · not reachable", "Keepsake cannot reach something it needs",
+			p := problem(t, "503 · unavailable", "Keepsake cannot reach something it needs",
 				"Keepsake's own database does not answer, so nothing can be started or changed here now. Weddings and their "+
 					"contacts can be read under Emergency; the command line restores with the key alone: keepsake restore --help.")
 			p.Action, p.Shell.Standby = "Try again", true

@@ -366,7 +366,7 @@ func (s *Sessions) provenAccount(ctx context.Context, actor keepsake.Actor) (sql
 	account, err := s.ownAccount(ctx, actor)
 	if err == nil && !actor.Proven(s.now()) {
 		err = keepsake.Errorf(keepsake.CodeProof,
-			"Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.",
+			"Give your password again first: you last gave it more than %d minutes ago. Nothing was changed.",
 			int(keepsake.StepUp.Minutes()))
 	}
 	return account, err

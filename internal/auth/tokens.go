@@ -81,7 +81,7 @@ func (s *Sessions) CreateToken(
 	err = checkToken(actor, in)
 	if err == nil && !actor.Proven(now) { // it would outlive the session of whoever found an open browser
 		err = keepsake.Errorf(keepsake.CodeProof,
-			"Give your password again first: it is more than %d minutes ago that you did, and a token lives longer than a "+
+			"Give your password again first: you last gave it more than %d minutes ago, and a token lives longer than a "+
 				"session. Nothing was made.", int(keepsake.StepUp.Minutes()))
 	}
 	if err == nil {

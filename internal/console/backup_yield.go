@@ -72,7 +72,7 @@ func (c *Console) yielding(ctx context.Context, platform string, r engine.Report
 			restoring, err := c.isRestoring(ctx, platform)
 			shut := err == nil && restoring
 			if g.set(shut) {
-				say(map[bool]string{true: "Somebody restores: that goes first, and this backup waits.",
+				say(map[bool]string{true: "A restore is running and goes first: this backup waits.",
 					false: "The restore has ended; reading goes on."}[shut])
 			}
 			if shut {

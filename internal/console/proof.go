@@ -8,6 +8,6 @@ func (c *Console) mustBeProven(actor keepsake.Actor) error {
 		return nil
 	}
 	return keepsake.Errorf(keepsake.CodeProof,
-		"Give your password again first: it is more than %d minutes ago that you did. Nothing was changed.",
+		"Give your password again first: you last gave it more than %d minutes ago. Nothing was changed.",
 		int(keepsake.StepUp.Minutes()))
 }
