@@ -25,6 +25,9 @@ create table disaster_recovery_events (
     constraint disaster_recovery_events_times_in_order check (finished_at >= started_at)
 );
 create index disaster_recovery_events_by_time on disaster_recovery_events (platform, finished_at desc);
+-- Those that say how long a tier took are few among restores of a wedding.
+create index disaster_recovery_events_of_tiers on disaster_recovery_events (platform, finished_at desc)
+    where outcome = 'done' and tier_seconds <> '{}';
 create index disaster_recovery_events_by_operation on disaster_recovery_events (operation_id)
     where operation_id is not null;
 create index disaster_recovery_events_by_wedding_date_and_phase
