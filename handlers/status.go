@@ -19,7 +19,7 @@ func StatusOf(code keepsake.Code) int {
 		return http.StatusForbidden
 	case keepsake.CodeLimited:
 		return http.StatusTooManyRequests
-	case keepsake.CodeUnavailable:
+	case keepsake.CodeUnavailable, keepsake.CodeUnknown:
 		return http.StatusServiceUnavailable
 	default: // internal, wrong key, damaged: nothing the person at the browser did
 		return http.StatusInternalServerError

@@ -215,7 +215,7 @@ func TestErrorPages(t *testing.T) {
 	for code, want := range map[keepsake.Code]int{
 		keepsake.CodeInvalid: 422, keepsake.CodeUnsupported: 422, keepsake.CodeNotFound: 404, keepsake.CodeConflict: 409,
 		keepsake.CodeForbidden: 403, keepsake.CodeUnavailable: 503, keepsake.CodeInternal: 500, keepsake.CodeDamaged: 500,
-		keepsake.CodeWrongKey: 500,
+		keepsake.CodeWrongKey: 500, keepsake.CodeUnknown: 503,
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()

@@ -121,11 +121,13 @@ order by id desc
 limit 1;
 
 -- name: ClaimOperation :one
--- No row: it is not waiting any more.
+-- No row: it is not waiting any more. What was cancelled is claimed where it may have happened already.
 update backup_operations
 set state = 'running', worker = @worker::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
-where id = @id and state in ('queued', 'interrupted') and cancel_requested_at is null
+where id = @id
+  and state in ('queued', 'interrupted')
+  and (cancel_requested_at is null or kind = any(@settling::text[]))
 returning *;
 
 -- name: BeatOperation :one
@@ -161,9 +163,12 @@ returning *;
 
 -- name: ReleaseOperation :one
 -- The worker stops in good order; the next one starts the operation again at once.
+-- One that was cancelled ends, unless it may have happened already: the next one finds out.
 update backup_operations
-set state = case when cancel_requested_at is null then 'interrupted' else 'cancelled' end,
-    finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
+set state = case
+        when cancel_requested_at is null or kind = any(@settling::text[]) then 'interrupted' else 'cancelled' end,
+    finished_at = case
+        when cancel_requested_at is null or kind = any(@settling::text[]) then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = @id and fence = @fence and state = 'running'
 returning *;
@@ -177,16 +182,22 @@ where id = @id;
 -- name: ExpireLeases :many
 -- Takes operations away from workers that stopped answering.
 -- A server that has just started gives them time to come back: while it was down nobody could beat.
+-- One that was cancelled ends, unless it may have happened already: the next worker finds out.
 update backup_operations o
 set state = case
-        when o.cancel_requested_at is not null then 'cancelled'
+        when o.cancel_requested_at is not null and o.kind <> all(@settling::text[]) then 'cancelled'
         when o.attempt >= @most_attempts::int then 'failed'
         else 'interrupted' end,
-    finished_at = case when o.cancel_requested_at is not null or o.attempt >= @most_attempts::int then now() end,
+    finished_at = case
+        when o.cancel_requested_at is not null and o.kind <> all(@settling::text[])
+            or o.attempt >= @most_attempts::int then now() end,
     error_code = case
-        when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_code::text end,
+        when o.attempt < @most_attempts::int then null
+        when o.kind = any(@settling::text[]) then @unknown_code::text
+        when o.cancel_requested_at is null then @error_code::text end,
     error_message = case
-        when o.cancel_requested_at is null and o.attempt >= @most_attempts::int then @error_message::text end,
+        when o.attempt >= @most_attempts::int
+            and (o.cancel_requested_at is null or o.kind = any(@settling::text[])) then @error_message::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id in (
     select s.id from backup_operations s
@@ -197,12 +208,17 @@ where o.id in (
 returning *;
 
 -- name: RequestCancel :one
--- Ends what waits; flags what runs, for its worker to end. No row: it has ended already or is not there.
+-- Ends what waits; flags what runs, for its worker to end, and what a worker left and may have happened already, for
+-- the next one to find out. No row: it has ended already or is not there.
 update backup_operations
 set cancel_requested_at = coalesce(cancel_requested_at, now()),
     cancel_requested_by = coalesce(cancel_requested_by, @actor::text),
-    state = case when state = 'running' then state else 'cancelled' end,
-    finished_at = case when state = 'running' then null::timestamptz else now() end,
+    state = case
+        when state = 'running' or state = 'interrupted' and kind = any(@settling::text[]) then state
+        else 'cancelled' end,
+    finished_at = case
+        when state = 'running' or state = 'interrupted' and kind = any(@settling::text[]) then null::timestamptz
+        else now() end,
     last_event_id = last_event_id + 1
 where id = @id and state in ('proposed', 'queued', 'running', 'interrupted')
 returning *;

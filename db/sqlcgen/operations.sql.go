@@ -114,18 +114,21 @@ const claimOperation = `-- name: ClaimOperation :one
 update backup_operations
 set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt + 1, started_at = now(),
     heartbeat_at = clock_timestamp(), progress = null, last_event_id = last_event_id + 1
-where id = $2 and state in ('queued', 'interrupted') and cancel_requested_at is null
+where id = $2
+  and state in ('queued', 'interrupted')
+  and (cancel_requested_at is null or kind = any($3::text[]))
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ClaimOperationParams struct {
-	Worker string
-	ID     string
+	Worker   string
+	ID       string
+	Settling []string
 }
 
-// No row: it is not waiting any more.
+// No row: it is not waiting any more. What was cancelled is claimed where it may have happened already.
 func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) (BackupOperation, error) {
-	row := q.db.QueryRow(ctx, claimOperation, arg.Worker, arg.ID)
+	row := q.db.QueryRow(ctx, claimOperation, arg.Worker, arg.ID, arg.Settling)
 	var i BackupOperation
 	err := row.Scan(
 		&i.ID,
@@ -180,26 +183,33 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 const expireLeases = `-- name: ExpireLeases :many
 update backup_operations o
 set state = case
-        when o.cancel_requested_at is not null then 'cancelled'
-        when o.attempt >= $1::int then 'failed'
+        when o.cancel_requested_at is not null and o.kind <> all($1::text[]) then 'cancelled'
+        when o.attempt >= $2::int then 'failed'
         else 'interrupted' end,
-    finished_at = case when o.cancel_requested_at is not null or o.attempt >= $1::int then now() end,
+    finished_at = case
+        when o.cancel_requested_at is not null and o.kind <> all($1::text[])
+            or o.attempt >= $2::int then now() end,
     error_code = case
-        when o.cancel_requested_at is null and o.attempt >= $1::int then $2::text end,
+        when o.attempt < $2::int then null
+        when o.kind = any($1::text[]) then $3::text
+        when o.cancel_requested_at is null then $4::text end,
     error_message = case
-        when o.cancel_requested_at is null and o.attempt >= $1::int then $3::text end,
+        when o.attempt >= $2::int
+            and (o.cancel_requested_at is null or o.kind = any($1::text[])) then $5::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id in (
     select s.id from backup_operations s
     where s.state = 'running'
-      and s.heartbeat_at < clock_timestamp() - make_interval(secs => $4::double precision)
-      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $4::double precision)
+      and s.heartbeat_at < clock_timestamp() - make_interval(secs => $6::double precision)
+      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $6::double precision)
     for update skip locked)
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ExpireLeasesParams struct {
+	Settling      []string
 	MostAttempts  int32
+	UnknownCode   string
 	ErrorCode     string
 	ErrorMessage  string
 	ExpirySeconds float64
@@ -207,9 +217,12 @@ type ExpireLeasesParams struct {
 
 // Takes operations away from workers that stopped answering.
 // A server that has just started gives them time to come back: while it was down nobody could beat.
+// One that was cancelled ends, unless it may have happened already: the next worker finds out.
 func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]BackupOperation, error) {
 	rows, err := q.db.Query(ctx, expireLeases,
+		arg.Settling,
 		arg.MostAttempts,
+		arg.UnknownCode,
 		arg.ErrorCode,
 		arg.ErrorMessage,
 		arg.ExpirySeconds,
@@ -1371,21 +1384,25 @@ func (q *Queries) Notify(ctx context.Context, arg NotifyParams) error {
 
 const releaseOperation = `-- name: ReleaseOperation :one
 update backup_operations
-set state = case when cancel_requested_at is null then 'interrupted' else 'cancelled' end,
-    finished_at = case when cancel_requested_at is null then null::timestamptz else now() end,
+set state = case
+        when cancel_requested_at is null or kind = any($1::text[]) then 'interrupted' else 'cancelled' end,
+    finished_at = case
+        when cancel_requested_at is null or kind = any($1::text[]) then null::timestamptz else now() end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
-where id = $1 and fence = $2 and state = 'running'
+where id = $2 and fence = $3 and state = 'running'
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type ReleaseOperationParams struct {
-	ID    string
-	Fence int64
+	Settling []string
+	ID       string
+	Fence    int64
 }
 
 // The worker stops in good order; the next one starts the operation again at once.
+// One that was cancelled ends, unless it may have happened already: the next one finds out.
 func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationParams) (BackupOperation, error) {
-	row := q.db.QueryRow(ctx, releaseOperation, arg.ID, arg.Fence)
+	row := q.db.QueryRow(ctx, releaseOperation, arg.Settling, arg.ID, arg.Fence)
 	var i BackupOperation
 	err := row.Scan(
 		&i.ID,
@@ -1441,21 +1458,27 @@ const requestCancel = `-- name: RequestCancel :one
 update backup_operations
 set cancel_requested_at = coalesce(cancel_requested_at, now()),
     cancel_requested_by = coalesce(cancel_requested_by, $1::text),
-    state = case when state = 'running' then state else 'cancelled' end,
-    finished_at = case when state = 'running' then null::timestamptz else now() end,
+    state = case
+        when state = 'running' or state = 'interrupted' and kind = any($2::text[]) then state
+        else 'cancelled' end,
+    finished_at = case
+        when state = 'running' or state = 'interrupted' and kind = any($2::text[]) then null::timestamptz
+        else now() end,
     last_event_id = last_event_id + 1
-where id = $2 and state in ('proposed', 'queued', 'running', 'interrupted')
+where id = $3 and state in ('proposed', 'queued', 'running', 'interrupted')
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
 type RequestCancelParams struct {
-	Actor string
-	ID    string
+	Actor    string
+	Settling []string
+	ID       string
 }
 
-// Ends what waits; flags what runs, for its worker to end. No row: it has ended already or is not there.
+// Ends what waits; flags what runs, for its worker to end, and what a worker left and may have happened already, for
+// the next one to find out. No row: it has ended already or is not there.
 func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (BackupOperation, error) {
-	row := q.db.QueryRow(ctx, requestCancel, arg.Actor, arg.ID)
+	row := q.db.QueryRow(ctx, requestCancel, arg.Actor, arg.Settling, arg.ID)
 	var i BackupOperation
 	err := row.Scan(
 		&i.ID,

@@ -6,6 +6,7 @@ import (
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
 	"github.com/wedsync/keepsake/views/ui"
 )
@@ -22,7 +23,12 @@ var drawScoped = drawing{
 		}
 		return "Bring back " + o.Asked.Name
 	},
-	unfinished: always("Nothing was changed in the live platform."),
+	unfinished: func(o console.Operation) string {
+		if mayHaveHappened(o) {
+			return "Its rows became final all at once, or not at all: look whether that happened before you do it again."
+		}
+		return "Nothing was changed in the live platform."
+	},
 	stopping: []string{"Nothing is changed in the live platform: what it has written so far becomes final all at " +
 		"once, at its end, or not at all."},
 	result: func(o console.Operation) *views.Result { return drawn(o.Scoped, scopedResult) },
@@ -30,8 +36,11 @@ var drawScoped = drawing{
 		if o.Asked.UndoOf != "" {
 			return views.NextStep{Text: "Look at the restore", URL: ScopedURL(o.Asked.UndoOf)}
 		}
-		return views.NextStep{Text: "Compare with now again", URL: ScopedPath(o.Asked.Scope) +
-			ScopedQuery(o.Asked.ScopedInput)}
+		text := "Compare with now again"
+		if mayHaveHappened(o) {
+			text = "Look whether it happened"
+		}
+		return views.NextStep{Text: text, URL: ScopedPath(o.Asked.Scope) + ScopedQuery(o.Asked.ScopedInput)}
 	},
 	facts: func(o console.Operation) []ui.Fact {
 		if o.Asked == nil {
@@ -53,6 +62,13 @@ var drawScoped = drawing{
 		engine.StageChecking:  {"Reading", "Reading the recovery point"},
 		engine.StageComparing: {"Comparing", "Comparing with the live platform"},
 	},
+}
+
+// mayHaveHappened reports whether a restore failed and nobody knows whether its rows are in the live platform: the
+// engine says so, or a worker began and a fault of Keepsake's own ended it.
+func mayHaveHappened(o console.Operation) bool {
+	return o.State == console.StateFailed && (o.ErrorCode == keepsake.CodeUnknown ||
+		o.ErrorCode == keepsake.CodeInternal && o.Attempt > 0)
 }
 
 // scopedResult draws the report of a restore into the live platform.

@@ -27,6 +27,7 @@ type Scopes interface {
 	ApplyScope(ctx context.Context, in engine.ScopeInput, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult,
 		error)
 	NewRestoreID() string
+	Settle(ctx context.Context, restore string) (result engine.ScopeResult, made bool, err error)
 	ReadUndo(ctx context.Context, restore string) (*scope.Undo, error)
 	TakeBack(ctx context.Context, restore string, a engine.ScopeApply, r engine.Reporter) (engine.ScopeResult, error)
 	Export(ctx context.Context, in engine.ScopeInput, as scope.ExportAs, w io.Writer) error
@@ -325,6 +326,8 @@ const platformTarget = "platform"
 // scopedRestores is the kind of operation that restores into the live platform.
 type scopedRestores struct{ c *Console }
 
+var _ operation.Settler = scopedRestores{}
+
 func (scopedRestores) About() operation.About {
 	return operation.About{
 		Name:       KindScoped,
@@ -350,6 +353,29 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 	if err != nil {
 		return operation.Report{}, err
 	}
+	return scopedReport(result), nil
+}
+
+// Settle asks the platform whether the rows were changed: a worker may have been killed between its COMMIT and the end
+// of the operation.
+func (k scopedRestores) Settle(ctx context.Context, row operation.Operation) (
+	found operation.Report, happened bool, err error) {
+	o, err := operationOf(row)
+	if err != nil {
+		return found, false, err
+	}
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return found, false, err
+	}
+	result, made, err := p.Scopes.Settle(ctx, o.Asked.Restore)
+	if err != nil || !made {
+		return found, false, err
+	}
+	return scopedReport(result), true, nil
+}
+
+func scopedReport(result engine.ScopeResult) operation.Report {
 	ok := true
 	return operation.Report{
 		Result: result,
@@ -362,7 +388,7 @@ func (k scopedRestores) Run(ctx context.Context, row operation.Operation, r repo
 		Done: func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 			return insertRecoveryEvent(ctx, tx, ended, platformTarget, &result.Seconds, nil)
 		},
-	}, nil
+	}
 }
 
 // Stopped puts the restore among the recoveries, as one that took no time because it did not succeed.

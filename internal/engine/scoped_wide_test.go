@@ -218,7 +218,7 @@ func TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows(t *testing.T) {
 		f.Down(name != "offsite")
 	}
 	_, err = e.ApplyScope(t.Context(), in, a, nil)
-	wantError(t, err, keepsake.CodeUnavailable, "whether it was made is not known", "Provider local: ", "Provider cloud: ")
+	wantError(t, err, keepsake.CodeUnknown, "whether it was made is not known", "Provider local: ", "Provider cloud: ")
 	for name, f := range w.faults {
 		f.Down(name == "offsite")
 	}
@@ -230,5 +230,5 @@ func TestARestoreIsNotSaidToHaveFailedWhenNobodyKnows(t *testing.T) {
 	}
 	back.Again = true
 	_, err = e.TakeBack(t.Context(), a.Restore, back, nil)
-	wantError(t, err, keepsake.CodeUnavailable, "whether it was made is not known")
+	wantError(t, err, keepsake.CodeUnknown, "whether it was made is not known")
 }

@@ -104,6 +104,12 @@ func (e *Engine) TakeBack(ctx context.Context, restore string, a scoped.ScopeApp
 	return e.scopes.TakeBack(ctx, restore, a, reporter)
 }
 
+// Settle reports whether a restore into the live platform was made, or an undo, whose process ended before it could say
+// so. It returns CodeUnknown when nobody can say.
+func (e *Engine) Settle(ctx context.Context, restore string) (result scoped.ScopeResult, made bool, err error) {
+	return e.scopes.Settle(ctx, restore)
+}
+
 // FindDamage looks for the newest damage of a wedding or an organization: first between the newest of the points and
 // the live platform, then between each point and the one before it. points are ids, newest first;
 // where the newest do not hold the wedding at all, all of it vanished after the first that does.

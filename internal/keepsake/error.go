@@ -20,6 +20,7 @@ const (
 	// the actor has done it too often for now; a Quota in the chain says when it may be done again
 	CodeLimited     Code = "limited"
 	CodeUnavailable Code = "unavailable" // a database or provider cannot be reached
+	CodeUnknown     Code = "unknown"     // it may have happened, and nobody can say now: look before doing it again
 	CodeWrongKey    Code = "wrong_key"   // the key does not open this repository
 	CodeDamaged     Code = "damaged"     // an object is missing or fails its authentication at every provider asked
 	CodeUnprotected Code = "unprotected" // done, but the 3-2-1 rule is not met

@@ -26,9 +26,10 @@ func (r *Runner) Enqueue(ctx context.Context, tx db.Tx, id string, name Name) er
 }
 
 // Cancel stops an operation, in the caller's transaction. One that waits ends at once. Of one that runs the worker is
-// told. For one that has ended it returns CodeConflict.
+// told. Of a Settler's that a worker left, the next worker finds out whether it has happened, and ends it. For one that
+// has ended Cancel returns CodeConflict.
 func (r *Runner) Cancel(ctx context.Context, tx db.Tx, actor keepsake.Actor, id string) error {
-	row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name})
+	row, err := tx.RequestCancel(ctx, sqlcgen.RequestCancelParams{ID: id, Actor: actor.Name, Settling: r.settle})
 	if db.IsNoRows(err) {
 		return keepsake.Errorf(keepsake.CodeConflict, "It has ended already: there is nothing to cancel.")
 	}
@@ -36,11 +37,14 @@ func (r *Runner) Cancel(ctx context.Context, tx db.Tx, actor keepsake.Actor, id 
 		return fmt.Errorf("cancel operation %s: %w", id, err)
 	}
 	words := "Cancelled by " + actor.Name + " before it started."
-	if State(row.State) == StateRunning {
+	switch State(row.State) {
+	case StateRunning:
 		words = actor.Name + " asked to cancel it."
 		if err := progress.Notify(ctx, tx, progress.ChannelCancel, id); err != nil {
 			return err
 		}
+	case StateInterrupted:
+		words = actor.Name + " asked to cancel it. First a worker looks whether it has happened."
 	}
 	if State(row.State) == StateCancelled && row.StartedAt != nil {
 		if err := r.Stopped(ctx, tx, row); err != nil {

@@ -52,6 +52,16 @@ type Kind interface {
 	Describe(o Operation, e *audit.Entry)
 }
 
+// Settler is a Kind whose operations may have happened without anybody having written that down: what they do becomes
+// final somewhere else. So none of them ends as cancelled unseen. One that was cancelled while its worker was gone is
+// claimed once more, for Settle alone.
+type Settler interface {
+	Kind
+	// Settle finds out whether an earlier attempt did what was asked for, and does nothing of it. It returns CodeUnknown
+	// when nobody can say. So does Run, when it cannot say that of its own attempt or of an earlier one.
+	Settle(ctx context.Context, o Operation) (r Report, happened bool, err error)
+}
+
 // Report is what a kind's Run found. The finish writes it.
 type Report struct {
 	// Row is what the finish writes into the operation's row: the figures and, of a backup, what it covers. The

@@ -62,7 +62,9 @@ func (r *Runner) hold(ctx context.Context, row Operation, cancel context.CancelC
 			asked, err := r.beat(ctx, row)
 			switch {
 			case err == nil && asked:
-				cancel(errCancelAsked)
+				if row.CancelRequestedAt == nil { // it was claimed in spite of that
+					cancel(errCancelAsked)
+				}
 			case db.IsNoRows(err):
 				cancel(progress.ErrLeaseLost)
 				return
@@ -89,7 +91,11 @@ func (r *Runner) beat(ctx context.Context, row Operation) (asked bool, err error
 // release gives a running operation back because this worker stops: the next one starts it again at once.
 func (r *Runner) release(ctx context.Context, row Operation) error {
 	return r.ending(ctx, func(ctx context.Context, tx db.Tx) error {
-		released, err := tx.ReleaseOperation(ctx, sqlcgen.ReleaseOperationParams{ID: row.ID, Fence: row.Fence})
+		released, err := tx.ReleaseOperation(ctx, sqlcgen.ReleaseOperationParams{
+			ID:       row.ID,
+			Fence:    row.Fence,
+			Settling: r.settle,
+		})
 		if err != nil {
 			return err
 		}

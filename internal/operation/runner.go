@@ -30,6 +30,7 @@ type Runner struct {
 	process string                // its name in leases
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 	kinds   map[Name]Kind
+	settle  []string // the names of those that are Settlers
 }
 
 // NewRunner returns a runner of these kinds. It runs nothing, and hears nothing of other processes, until Run is
@@ -48,10 +49,14 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 		now:     now,
 		jobs:    jobs,
 		kinds:   map[Name]Kind{},
+		settle:  []string{},
 		process: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8]),
 	}
 	for _, k := range kinds {
 		r.kinds[k.About().Name] = k
+		if _, is := k.(Settler); is {
+			r.settle = append(r.settle, string(k.About().Name))
+		}
 	}
 	return r, nil
 }
@@ -123,7 +128,9 @@ func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
 		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{
 			ExpirySeconds: r.Lease.Expiry.Seconds(),
 			MostAttempts:  mostAttempts,
+			Settling:      r.settle,
 			ErrorCode:     string(keepsake.CodeInternal),
+			UnknownCode:   string(keepsake.CodeUnknown),
 			ErrorMessage: fmt.Sprintf("It was started %d times, and each time its worker died. It is not started again: see "+
 				"the worker's log for the cause.", mostAttempts),
 		})

@@ -51,12 +51,19 @@ func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
 func (r *Runner) claim(ctx context.Context, id string) (Operation, error) {
 	var row Operation
 	err := r.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) (err error) {
-		if row, err = tx.ClaimOperation(ctx, sqlcgen.ClaimOperationParams{ID: id, Worker: r.process}); err != nil {
+		if row, err = tx.ClaimOperation(ctx, sqlcgen.ClaimOperationParams{
+			ID:       id,
+			Worker:   r.process,
+			Settling: r.settle,
+		}); err != nil {
 			return err
 		}
 		words := "Started."
 		if row.Attempt > 1 {
 			words = fmt.Sprintf("Started again, attempt %d.", row.Attempt)
+		}
+		if row.CancelRequestedAt != nil {
+			words = "A worker looks whether it has happened."
 		}
 		return r.Say(ctx, tx, row, "info", words)
 	})
@@ -78,6 +85,9 @@ func (r *Runner) run(ctx context.Context, row Operation) {
 
 	out := r.execute(running, row, reporter)
 	cause := context.Cause(running)
+	if errors.Is(cause, errCancelAsked) && keepsake.CodeOf(out.err) == keepsake.CodeUnknown {
+		out = r.look(ctx, row)
+	}
 	reporter.Close()
 
 	var err error
@@ -87,7 +97,9 @@ func (r *Runner) run(ctx context.Context, row Operation) {
 		err = cause
 	case out.err == nil:
 		err = r.finish(ending, row, out)
-	case errors.Is(cause, errCancelAsked):
+	case ctx.Err() != nil && keepsake.CodeOf(out.err) == keepsake.CodeUnknown:
+		err = r.release(ending, row)
+	case errors.Is(cause, errCancelAsked) && keepsake.CodeOf(out.err) != keepsake.CodeUnknown:
 		out.cancelled = true
 		err = r.finish(ending, row, out)
 	case ctx.Err() != nil:
@@ -110,8 +122,45 @@ type outcome struct {
 	cancelled bool
 }
 
-// execute runs the operation's kind. A panic in it fails the operation, never the worker.
-func (r *Runner) execute(ctx context.Context, row Operation, to report.Reporter) (out outcome) {
+// errDidNotHappen ends an operation that was cancelled, and that no attempt has made happen.
+var errDidNotHappen = errors.New("it was cancelled, and has not happened")
+
+// look asks the kind whether an operation that somebody cancelled has happened.
+func (r *Runner) look(ctx context.Context, row Operation) outcome {
+	return r.guarded(ctx, row, func() (Report, error) {
+		k, is := r.kind(Name(row.Kind)).(Settler)
+		if !is {
+			return Report{}, errDidNotHappen
+		}
+		report, happened, err := k.Settle(ctx, row)
+		switch {
+		case err != nil:
+			return Report{}, err
+		case !happened:
+			return Report{}, errDidNotHappen
+		}
+		report.Level, report.Left = "warn", "It had happened before it could be cancelled."
+		return report, nil
+	})
+}
+
+// execute runs the operation's kind. Of an operation that was cancelled already it only asks whether it has happened.
+func (r *Runner) execute(ctx context.Context, row Operation, to report.Reporter) outcome {
+	if row.CancelRequestedAt != nil {
+		return r.look(ctx, row)
+	}
+	return r.guarded(ctx, row, func() (Report, error) {
+		k := r.kind(Name(row.Kind))
+		if k == nil {
+			return Report{}, keepsake.Errorf(keepsake.CodeInternal,
+				"This version of Keepsake knows no operation of the kind %q: a newer one has written it.", row.Kind)
+		}
+		return k.Run(ctx, row, to)
+	})
+}
+
+// guarded does what a kind does. A panic in it fails the operation, never the worker.
+func (r *Runner) guarded(ctx context.Context, row Operation, do func() (Report, error)) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.ErrorContext(ctx, "an operation panicked", "operation", row.ID, "panic", p, "stack", string(debug.Stack()))
@@ -120,11 +169,7 @@ func (r *Runner) execute(ctx context.Context, row Operation, to report.Reporter)
 					"exist are not affected.")}
 		}
 	}()
-	k := r.kind(Name(row.Kind))
-	if k == nil {
-		return outcome{err: keepsake.Errorf(keepsake.CodeInternal,
-			"This version of Keepsake knows no operation of the kind %q: a newer one has written it.", row.Kind)}
-	}
-	out.report, out.err = k.Run(ctx, row, to)
+	out.report, out.err = do()
+	out.cancelled = errors.Is(out.err, errDidNotHappen)
 	return out
 }

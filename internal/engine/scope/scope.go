@@ -125,6 +125,8 @@ func (l *live) name(ctx context.Context, column string) (string, error) {
 
 // ApplyInput is a preview with the confirmation of a person.
 type ApplyInput struct {
+	Restore     string                              // the id of the restore
+	Session     Session                             // asks whether it was committed, where the COMMIT gets no answer
 	Fingerprint string                              // of the preview
 	Skip        func(t TableChanges, c Change) bool // rows ticked off; nil: none
 	Batch       int                                 // rows a statement; 0 is Batch
@@ -140,6 +142,9 @@ type ApplyInput struct {
 func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied Applied, fresh *Preview, err error) {
 	err = retry(ctx, func() error {
 		return inTx(ctx, conn, pgx.ReadCommitted, func(tx pgx.Tx) error {
+			if err := lockRestore(ctx, tx, a.Restore); err != nil {
+				return err
+			}
 			p, l, err := compare(ctx, tx, in)
 			if err != nil {
 				return err
@@ -159,6 +164,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				return err
 			}
 			undo := &Undo{
+				Restore:   a.Restore,
 				Point:     p.Point,
 				Root:      p.Root,
 				ID:        p.ID,
@@ -171,7 +177,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
-			return tx.Commit(ctx)
+			return commit(ctx, tx, a.Session, undo)
 		})
 	})
 	return applied, fresh, err
@@ -287,11 +293,14 @@ func (u *Undo) reverse() []TableChanges {
 }
 
 // TakeBack undoes a restore in one transaction. It leaves a row alone that the platform has changed since, and lists
-// it as refused in the result's tables. keep makes the undo object of this undo durable before anything is committed.
-func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows int64),
-	keep func(context.Context, *Undo) error) (applied Applied, tables []TableChanges, err error) {
+// it as refused in the result's tables. Of a it uses Restore, Session, Progress and Keep.
+func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (applied Applied, tables []TableChanges,
+	err error) {
 	err = retry(ctx, func() error {
 		return inTx(ctx, conn, pgx.ReadCommitted, func(tx pgx.Tx) error {
+			if err := lockRestore(ctx, tx, a.Restore); err != nil {
+				return err
+			}
 			if _, err := tx.Exec(ctx, "set local search_path = pg_catalog"); err != nil {
 				return err
 			}
@@ -305,10 +314,11 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 			if err != nil {
 				return err
 			}
-			if applied, err = write(ctx, tx, tables, always, 0, progress); err != nil {
+			if applied, err = write(ctx, tx, tables, always, 0, a.Progress); err != nil {
 				return err
 			}
 			next := &Undo{
+				Restore:   a.Restore,
 				Point:     u.Point,
 				Root:      u.Root,
 				ID:        u.ID,
@@ -318,36 +328,14 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, progress func(rows i
 				OfWedding: u.OfWedding,
 				Tables:    done(tables),
 			}
-			if err := keep(ctx, next); err != nil {
+			if err := a.Keep(ctx, next); err != nil {
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
-			return tx.Commit(ctx)
+			return commit(ctx, tx, a.Session, next)
 		})
 	})
 	return applied, tables, err
-}
-
-// Stands reports whether more of the live rows are as the restore left them than not, and so whether the restore was
-// committed. Its undo object does not say that, because it was stored before the commit. Stands changes nothing.
-func Stands(ctx context.Context, conn *pgx.Conn, u *Undo) (stands bool, err error) {
-	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) error {
-		var as, all int
-		for _, t := range u.reverse() {
-			if err := refuseChanged(ctx, tx, &t); err != nil {
-				return fmt.Errorf("compare %s: %w", t.Table, err)
-			}
-			all += len(t.Changes)
-			for _, c := range t.Changes {
-				if c.Refused == "" {
-					as++
-				}
-			}
-		}
-		stands = all > 0 && 2*as > all
-		return tx.Rollback(ctx)
-	})
-	return stands, err
 }
 
 // refuseChanged refuses rows that are not as the restore left them.

@@ -213,6 +213,8 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 	track.Stage(report.StageComparing)
 	result.Applied, fresh, err = scope.Apply(ctx, conn, s.in,
 		scope.ApplyInput{
+			Restore:     result.Restore,
+			Session:     s.by.writer,
 			Fingerprint: a.Fingerprint,
 			Skip:        a.Skip,
 			Name:        a.Name,
@@ -220,7 +222,6 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 			Progress:    track.Wrote,
 			Keep: func(ctx context.Context, u *scope.Undo) (err error) {
 				track.Stage(report.StageSafety)
-				u.Restore = result.Restore
 				result.Undo, err = s.by.keepUndo(ctx, s.repo, u)
 				return err
 			},
@@ -254,16 +255,9 @@ func (by *Restorer) ApplyScope(
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
-	var unsure error
-	if a.Again {
-		r, err := by.Replicas.Open(ctx)
-		if err != nil {
-			return ScopeResult{}, err
-		}
-		var done *ScopeResult
-		if done, unsure, err = by.done(ctx, r, a); err != nil || done != nil {
-			return deref(done), err
-		}
+	done, unsure, err := by.done(ctx, a)
+	if err != nil || done != nil {
+		return deref(done), err
 	}
 	s, err := by.ReadScope(ctx, in)
 	if err != nil {

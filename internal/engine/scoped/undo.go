@@ -124,13 +124,13 @@ func (by *Restorer) TakeBack(
 	track := report.NewTracker(reporter, by.Now)
 	defer track.Close()
 	track.Stage(report.StageChecking)
+	done, unsure, err := by.done(ctx, a)
+	if err = cmp.Or(err, unsure); err != nil || done != nil { // a second undo would take the place of the first one's own
+		return deref(done), err
+	}
 	r, err := by.Replicas.Open(ctx)
 	if err != nil {
 		return ScopeResult{}, err
-	}
-	done, unsure, err := by.done(ctx, r, a)
-	if err = cmp.Or(err, unsure); err != nil || done != nil { // a second undo would take the place of the first one's own
-		return deref(done), err
 	}
 	u, err := by.readUndo(ctx, r, restore)
 	if err != nil {
@@ -143,13 +143,16 @@ func (by *Restorer) TakeBack(
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	result := ScopeResult{Restore: cmp.Or(a.Restore, by.NewRestoreID()), Point: u.Point, Name: u.Name}
 	track.Writing(u.Rows())
-	applied, tables, err := scope.TakeBack(ctx, conn, u, track.Wrote,
-		func(ctx context.Context, next *scope.Undo) (err error) {
+	applied, tables, err := scope.TakeBack(ctx, conn, u, scope.ApplyInput{
+		Restore:  result.Restore,
+		Session:  by.writer,
+		Progress: track.Wrote,
+		Keep: func(ctx context.Context, next *scope.Undo) (err error) {
 			track.Stage(report.StageSafety)
-			next.Restore = result.Restore
 			result.Undo, err = by.keepUndo(ctx, r, next)
 			return err
-		})
+		},
+	})
 	if err != nil {
 		return ScopeResult{}, err
 	}
@@ -165,21 +168,46 @@ func (by *Restorer) TakeBack(
 	return result, nil
 }
 
+// Settle reports whether a restore into the live platform was made, or an undo, whose process ended before it could say
+// so. It waits until nobody writes it any more, and changes nothing. It returns CodeUnknown when nobody can say.
+func (by *Restorer) Settle(ctx context.Context, restore string) (result ScopeResult, made bool, err error) {
+	done, unsure, err := by.done(ctx, ScopeApply{Restore: restore, Again: true})
+	return deref(done), done != nil, cmp.Or(err, unsure)
+}
+
 // done returns the report of a restore whose process was killed after it had committed, nil when it had not. unsure
-// says why that cannot be known: a provider that may hold what an undo needs does not answer.
-func (by *Restorer) done(ctx context.Context, r *replicas.Repo, a ScopeApply) (done *ScopeResult, unsure, err error) {
+// says why that cannot be known: a provider that may hold what an undo needs does not answer. The killed process's
+// session may still be writing, or wait for its COMMIT: done waits for its end before it asks anybody.
+func (by *Restorer) done(ctx context.Context, a ScopeApply) (done *ScopeResult, unsure, err error) {
 	if !a.Again {
 		return nil, nil, nil // it was never begun
 	}
-	u, err := by.readUndo(ctx, r, a.Restore)
+	asking, cancel := context.WithTimeout(ctx, scope.SettleTime)
+	defer cancel()
+	if err := scope.Await(asking, by.writer, a.Restore); err != nil {
+		return nil, nil, notKnown(err)
+	}
+	r, err := by.Replicas.Open(asking)
+	if err != nil {
+		return nil, nil, notKnown(err)
+	}
+	u, err := by.readUndo(asking, r, a.Restore)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound {
 		return nil, unsureWithout(r), nil
 	}
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		done, err = by.report(asking, r, u)
 	}
-	done, err = by.report(ctx, r, u)
-	return done, nil, err
+	if err != nil {
+		return nil, nil, notKnown(err)
+	}
+	return done, nil, nil
+}
+
+// notKnown says that a restore may have been made, and why nobody can say.
+func notKnown(why error) error {
+	return keepsake.Errorf(keepsake.CodeUnknown, "whoever made this restore is gone, and whether it was made is not "+
+		"known. Nothing was changed since. Look at the rows with a new preview: %w", why)
 }
 
 // unsureWithout says that a restore may have been made, nil where every provider was asked.
@@ -195,17 +223,12 @@ func unsureWithout(r *replicas.Repo) error {
 	for _, u := range unasked {
 		text += ". Provider " + u.Provider + ": " + strings.TrimSuffix(u.Why, ".")
 	}
-	return keepsake.Errorf(keepsake.CodeUnavailable, "%s", text)
+	return keepsake.Errorf(keepsake.CodeUnknown, "%s", text)
 }
 
 // report makes the report of a restore from what its undo needs; nil where the platform does not show what it wrote.
 func (by *Restorer) report(ctx context.Context, r *replicas.Repo, u *scope.Undo) (*ScopeResult, error) {
-	conn, err := by.writer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if stands, err := scope.Stands(ctx, conn, u); err != nil || !stands {
+	if stands, err := scope.Stands(ctx, by.writer, u); err != nil || !stands {
 		return nil, err
 	}
 	result := &ScopeResult{Restore: u.Restore, Point: u.Point, Name: u.Name}
