@@ -36,6 +36,32 @@ func TestABackupDoesNotWaitForALockedTable(t *testing.T) {
 	}
 }
 
+// TestALockerThatIsEndedFailsTheBackup ends the session that holds the locks before a table is read, and empties that
+// table: the snapshot shows it without rows.
+func TestALockerThatIsEndedFailsTheBackup(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table guests (id int primary key)", "insert into guests select generate_series(1, 10)")
+	e := newEngine(t, url, providers(t))
+	ended := false
+	_, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull},
+		&watcher{onProgress: func(p engine.Progress) {
+			if p.Stage != engine.StageReading || ended { // no reader has a session yet
+				return
+			}
+			ended = one[bool](t, url, `select bool_and(pg_terminate_backend(pid, 10000)) from pg_locks
+				where relation = 'guests'::regclass and mode = 'AccessShareLock' and granted`)
+			run(t, url, "truncate guests")
+		}})
+	if !ended {
+		t.Fatal("nobody held a lock on the table")
+	}
+	wantError(t, err, keepsake.CodeUnavailable, "emptied or rewritten", "nothing was backed up")
+	if points, err := e.Points(t.Context(), ""); err != nil || len(points) != 0 {
+		t.Errorf("recovery points %+v, %v, want none", points, err)
+	}
+}
+
 // Two restores into one database would each count the other's rows as its own.
 func TestTwoRestoresIntoOneDatabase(t *testing.T) {
 	t.Parallel()

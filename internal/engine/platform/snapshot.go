@@ -170,6 +170,27 @@ func (s *Snapshot) ReadSequences(ctx context.Context) error {
 	return s.Catalog.readSequences(ctx, s.keeper)
 }
 
+// heldTimeout is how long the locker may take to answer that it still has its locks.
+const heldTimeout = 30 * time.Second
+
+// Held returns an error when the locker has lost its locks. A reader locks a table only when it comes to it, so without
+// the locker a table can have been emptied or rewritten before: the snapshot then shows it without rows. Whoever has
+// read everything asks before any of it counts.
+func (s *Snapshot) Held(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, heldTimeout)
+	defer cancel()
+	_, err := s.locker.Exec(ctx, "select")
+	if err == nil && s.locker.PgConn().TxStatus() == 'T' {
+		return nil
+	}
+	return &keepsake.Error{
+		Code: keepsake.CodeUnavailable,
+		Err:  err,
+		Message: "the session that keeps the platform's tables from being emptied or rewritten was ended while they were " +
+			"read, so rows may be missing: nothing was backed up; back up again",
+	}
+}
+
 func execAll(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 	for _, q := range statements {
 		if _, err := conn.Exec(ctx, q); err != nil {

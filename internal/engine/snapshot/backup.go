@@ -327,6 +327,9 @@ func (b *backup) read(ctx context.Context) error {
 	if err := b.snapshot.ReadSequences(ctx); err != nil {
 		return fmt.Errorf("read sequences: %w", err)
 	}
+	if err := b.snapshot.Held(ctx); err != nil {
+		return err
+	}
 	for _, t := range b.tables {
 		b.manifest.Tables = append(b.manifest.Tables, t.finish())
 	}
