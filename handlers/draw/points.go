@@ -172,8 +172,8 @@ func proofFigures(d console.PointDetail) []ui.Figure {
 	out := []ui.Figure{{Label: "Rows found", Value: "–", Hint: "no verification has counted them yet"},
 		{Label: "Integrity", Value: "–", Hint: "verify it to know"}}
 	if p := d.Point.Proof; p != nil {
-		out[0] = ui.Figure{Label: "Rows found", Value: format.Count(p.RowsFound), Hint: "of " + format.Count(p.RowsExpected) +
-			" expected"}
+		out[0] = ui.Figure{Label: "Rows found", Value: format.Count(p.RowsFound), Hint: "of " +
+			format.Count(max(p.RowsExpected, d.Point.Rows)) + " expected"} // a manifest that opens nowhere tells no number
 		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at all providers"}
 	}
 	if d.RestoreSeconds > 0 {

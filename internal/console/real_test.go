@@ -116,8 +116,8 @@ func TestWithTheRealEngine(t *testing.T) {
 	}
 }
 
-// realEngine has three directories that satisfy the 3-2-1 rule.
-func realEngine(t *testing.T, platform string) *engine.Engine {
+// realEngine has three directories that satisfy the 3-2-1 rule; wrap may stand before the last.
+func realEngine(t *testing.T, platform string, wrap ...func(storage.Provider) storage.Provider) *engine.Engine {
 	t.Helper()
 	list := []engine.Provider{{Name: "a", Medium: "disk"}, {Name: "b", Medium: "s3"},
 		{Name: "c", Medium: "gcs", Offsite: true}}
@@ -127,6 +127,9 @@ func realEngine(t *testing.T, platform string) *engine.Engine {
 			t.Fatal(err)
 		}
 		list[i].Store = store
+	}
+	for _, w := range wrap {
+		list[2].Store = w(list[2].Store)
 	}
 	e := engine.New(engine.Options{
 		PlatformURL: keepsake.Secret(platform),
