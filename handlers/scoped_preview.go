@@ -62,9 +62,18 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		vm.Notices = append(vm.Notices, passedNotices(p)...)
 		vm.Notices = append(append(vm.Notices, hint()...), proofNotice(c, pages, "restoring")...)
 		return Render(c, http.StatusOK, views.ScopePreviewPage(vm))
 	}
+}
+
+// passedNotices say that a newer recovery point cannot be read.
+func passedNotices(p *scope.Preview) (notices []ui.Notice) {
+	for _, words := range p.Passed {
+		notices = append(notices, ui.Notice{Tone: ui.ToneWarn, Title: "This is not the newest recovery point", Text: words})
+	}
+	return notices
 }
 
 // cannotPreview says why there is no comparison, and what works meanwhile.

@@ -23,7 +23,31 @@ type Listing struct {
 	At     map[string]map[string]bool // manifest id → provider names
 	Failed map[string]error           // providers whose list could not be read
 
+	// Passed are recovery points that latest passed by, newest first, because nobody could read them: see Resolve.
+	Passed []Passed
+
 	erasures map[string]map[string]bool // object → provider names
+}
+
+// Passed is a recovery point that nobody could read, and why.
+type Passed struct {
+	ID  string
+	Err error
+}
+
+// Words says that an older recovery point is read instead.
+func (p Passed) Words() string {
+	return "The newer recovery point " + p.ID + " cannot be read, so an older one is taken. " +
+		keepsake.Sentence(keepsake.MessageOf(p.Err))
+}
+
+// PassedWords says the same of each.
+func (l Listing) PassedWords() []string {
+	var words []string
+	for _, p := range l.Passed {
+		words = append(words, p.Words())
+	}
+	return words
 }
 
 // ListManifests asks all providers at once. It fails only when none answers.
@@ -250,7 +274,8 @@ func Preferring(first, all []Provider) []Provider {
 }
 
 // Resolve finds a recovery point by its id or by the word latest, and loads it. While there is a point that covers
-// every tier, latest never means one of the critical tier alone.
+// every tier, latest never means one of the critical tier alone. Newer points that nobody can read are in the listing's
+// Passed.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing,
 	[]report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
@@ -263,7 +288,6 @@ func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point 
 	}
 	var damaged []report.VerifyFinding
 	var first *repository.Manifest
-	var broken error
 	for _, id := range l.NewestFirst() {
 		m, bad, err := s.ReadLoaded(ctx, r, l, providers, id)
 		damaged = append(damaged, bad...)
@@ -271,9 +295,7 @@ func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point 
 			if ctx.Err() != nil {
 				return nil, l, nil, ctx.Err()
 			}
-			if broken == nil {
-				broken = err
-			}
+			l.Passed = append(l.Passed, Passed{id, err})
 			continue
 		}
 		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
@@ -286,8 +308,8 @@ func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point 
 	switch {
 	case first != nil:
 		return first, l, damaged, nil
-	case broken != nil:
-		return nil, l, damaged, broken
+	case len(l.Passed) > 0:
+		return nil, l, damaged, l.Passed[0].Err
 	}
 	return nil, l, nil, NoPoint(r, l)
 }

@@ -166,6 +166,9 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	})
 	r.manifest, r.source = m, replicas.NewSource(repo, from, m.ID, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
+	for _, words := range list.PassedWords() {
+		r.track.Warnf("%s", words)
+	}
 	r.result.Point = m.ID
 	if r.in.Scope.Wide() {
 		r.chooseTables()

@@ -23,7 +23,7 @@ func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers 
 	if err != nil {
 		return "", err
 	}
-	m, _, _, err := by.Replicas.Resolve(ctx, repo, from, point)
+	m, list, _, err := by.Replicas.Resolve(ctx, repo, from, point)
 	if err != nil {
 		return "", err
 	}
@@ -56,6 +56,9 @@ func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers 
 		return "", err
 	}
 	var b strings.Builder
+	for _, words := range list.PassedWords() {
+		b.WriteString("-- " + strings.Join(strings.Fields(words), " ") + "\n\n")
+	}
 	for _, s := range scripts {
 		for _, q := range s.Statements {
 			b.WriteString(q + ";\n\n")

@@ -61,6 +61,7 @@ type ScopeAt struct {
 	repo   *replicas.Repo
 	in     scope.Input
 	chunks scope.Chunks
+	passed []string // newer recovery points that cannot be read, in words
 }
 
 // ReadScope reads a scope's rows at a recovery point from the chunks that can hold them. It needs no platform.
@@ -72,7 +73,7 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 	if err != nil {
 		return nil, err
 	}
-	m, _, _, err := by.Replicas.Resolve(ctx, r, from, in.Point)
+	m, list, _, err := by.Replicas.Resolve(ctx, r, from, in.Point)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 		in.Mode = scope.Missing
 	}
 	if in.Scope.Wide() {
-		return by.readWide(r, from, m, in)
+		return by.readWide(r, from, m, list, in)
 	}
 	root, id, err := scope.Root(by.DataMap, in.Scope)
 	if err != nil {
@@ -96,7 +97,7 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, in: scope.Input{
+	return &ScopeAt{by: by, repo: r, passed: list.PassedWords(), in: scope.Input{
 		Plan:         plan,
 		Manifest:     m,
 		Rows:         rows,
@@ -108,8 +109,8 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 }
 
 // readWide prepares whole tables. Their rows are read when they are compared, and are never in memory together.
-func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest, in ScopeInput) (
-	*ScopeAt, error) {
+func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repository.Manifest,
+	list replicas.Listing, in ScopeInput) (*ScopeAt, error) {
 	plan, err := scope.Wide(m, by.DataMap, in.Scope)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, chunks: src, in: scope.Input{
+	return &ScopeAt{by: by, repo: r, chunks: src, passed: list.PassedWords(), in: scope.Input{
 		Plan:         plan,
 		Manifest:     m,
 		Rows:         rows,
@@ -165,8 +166,17 @@ func (s *ScopeAt) Preview(ctx context.Context) (*scope.Preview, error) {
 	p, err := scope.Compare(ctx, conn, s.in)
 	if err == nil {
 		p.Seconds = s.by.Now().Sub(started).Seconds()
+		s.notePassed(p)
 	}
 	return p, err
+}
+
+// notePassed says of a preview that newer recovery points cannot be read, also where only its tables are shown.
+func (s *ScopeAt) notePassed(p *scope.Preview) {
+	p.Passed = s.passed
+	if len(p.Tables) > 0 {
+		p.Tables[0].Notes = append(p.Tables[0].Notes, s.passed...)
+	}
 }
 
 // ScopeApply is a preview with the confirmation of a person.
@@ -228,6 +238,7 @@ func (s *ScopeAt) apply(ctx context.Context, a ScopeApply, track *report.Tracker
 		})
 	if fresh != nil {
 		result.Name = fresh.Name
+		s.notePassed(fresh)
 	}
 	if err != nil {
 		if keepsake.CodeOf(err) == keepsake.CodeConflict {

@@ -93,12 +93,12 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	}
 	v.command = replicas.RepairCommand("", v.deep)
 	if in.Point != "" {
-		id, err := v.choose(ctx, in.Point)
-		if err != nil {
+		if ids, err = v.choose(ctx, in.Point); err != nil {
 			return err
 		}
-		ids = []string{id}
-		v.command = replicas.RepairCommand(id, v.deep)
+		if len(ids) == 1 {
+			v.command = replicas.RepairCommand(ids[0], v.deep)
+		}
 	}
 	if v.repairing {
 		v.command = replicas.ThisRepair
@@ -125,17 +125,29 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	return ctx.Err()
 }
 
-// choose finds the point to verify. One whose index cannot be read is one to verify as well.
-func (v *verification) choose(ctx context.Context, point string) (string, error) {
+// choose finds the points to verify. One that cannot be read is one to verify as well: of latest, each that is newer
+// than the newest that can be.
+func (v *verification) choose(ctx context.Context, point string) (ids []string, err error) {
 	if point != replicas.LatestWhole {
-		_, _, err := v.Replicas.ReadManifest(ctx, v.repo, v.list.Holders(v.live, point), point)
-		return point, err
+		if len(v.list.At[point]) == 0 { // it says who was not asked
+			_, _, err = v.Replicas.ReadManifest(ctx, v.repo, nil, point)
+		}
+		return []string{point}, err
 	}
-	m, _, _, err := v.Replicas.Resolve(ctx, v.repo, v.live, point)
-	if err != nil {
-		return "", err
+	m, list, _, err := v.Replicas.Resolve(ctx, v.repo, v.live, point)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	return m.ID, nil
+	for _, p := range list.Passed {
+		ids = append(ids, p.ID)
+	}
+	if m != nil {
+		ids = append(ids, m.ID)
+	}
+	if len(ids) > 0 {
+		return ids, nil
+	}
+	return nil, err
 }
 
 // headers checks each provider's copy of the header.
