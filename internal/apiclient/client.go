@@ -2050,6 +2050,7 @@ type VendorCoverage struct {
 
 // VerifyFinding defines model for VerifyFinding.
 type VerifyFinding struct {
+	Away     bool   `json:"away"`
 	Damage   bool   `json:"damage"`
 	Object   string `json:"object"`
 	Problem  string `json:"problem"`

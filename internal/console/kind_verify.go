@@ -44,7 +44,7 @@ func endVerify(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 	silent := map[string]bool{} // providers that could not be asked: they prove nothing either way
 	for _, f := range r.Findings {
 		if before, seen := silent[f.Provider]; !seen || before {
-			silent[f.Provider] = !f.Damage
+			silent[f.Provider] = f.Away
 		}
 	}
 	kind := "verify"

@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
@@ -95,4 +97,32 @@ func TestAPointThatOpensNowhereIsNotProtected(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantConfirmed(t, c, point)
+}
+
+// TestACopyThatIsNotGivenIsNotConfirmed: a provider that answers and refuses one object of a recovery point does not
+// count for it. One that cannot be asked at all proves nothing either way.
+func TestACopyThatIsNotGivenIsNotConfirmed(t *testing.T) {
+	t.Parallel()
+	c, _, faults, point := verified(t)
+	faults.Down(true)
+	if o := verifyAll(t, c, true); o.OK {
+		t.Errorf("verified while a provider is down: %+v", o.Verify)
+	}
+	wantConfirmed(t, c, point, "a", "b", "c")
+	faults.Down(false)
+	faults.FailGetOf(func(key string) error {
+		if _, is := replicas.ParseKey(key); is {
+			return errors.New("input/output error")
+		}
+		return nil
+	})
+	if o := verifyAll(t, c, true); o.OK {
+		t.Errorf("verified while a provider gives no chunk: %+v", o.Verify)
+	}
+	wantConfirmed(t, c, point, "a", "b")
+	faults.FailGet(nil)
+	if o := verifyAll(t, c, true); !o.OK {
+		t.Errorf("verified when all is given again: %+v", o.Verify)
+	}
+	wantConfirmed(t, c, point, "a", "b", "c")
 }

@@ -30,7 +30,8 @@ func TestRepairStoresAnewWhatAStoreDoesNotGive(t *testing.T) {
 	})
 	deep := engine.VerifyInput{Point: point, Deep: true}
 	v, err := e.Verify(ctx, deep, engine.Discard)
-	if err != nil || len(v.Findings) != 1 || v.Damaged() || v.Repair != "keepsake repair --deep "+point ||
+	if err != nil || len(v.Findings) != 1 || v.Damaged() || v.Findings[0].Away ||
+		v.Repair != "keepsake repair --deep "+point ||
 		!strings.Contains(v.Findings[0].Problem, "does not give the object") ||
 		!strings.Contains(v.Findings[0].Problem, v.Repair) {
 		t.Fatalf("verified: %+v, %v", v, err)

@@ -47,7 +47,7 @@ func FindingOf(provider, object string, err error, command string) report.Verify
 	f := report.VerifyFinding{Provider: provider, Object: object}
 	switch {
 	case command == "", errors.Is(err, storage.ErrTimeout):
-		f.Problem = "The provider could not be asked. " + Explain(err)
+		f.Problem, f.Away = "The provider could not be asked. "+Explain(err), true
 	case errors.Is(err, storage.ErrNotFound):
 		f.Problem, f.Damage = missing(command)+ThenRun(command, "it copies it from a provider that has it."), true
 	case isDamage(err):

@@ -154,7 +154,7 @@ func (p PointProof) Score() float64 {
 	return sum / float64(len(p.Integrity))
 }
 
-// Damaged reports whether any finding is damage rather than a provider that cannot be reached.
+// Damaged reports whether any finding is damage rather than a provider that does not answer or gives an object.
 func (r VerifyResult) Damaged() bool {
 	for _, f := range r.Findings {
 		if f.Damage {
@@ -169,7 +169,8 @@ type VerifyFinding struct {
 	Provider string `json:"provider"`
 	Object   string `json:"object"`
 	Problem  string `json:"problem"` // what is wrong and what to do, in words
-	Damage   bool   `json:"damage"`  // false: the provider could not be asked
+	Damage   bool   `json:"damage"`  // the copy is missing, or not sound
+	Away     bool   `json:"away"`    // the provider could not be asked, which proves nothing of what it holds
 }
 
 // RestoreInput says what to restore, and where.

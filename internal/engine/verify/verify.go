@@ -362,8 +362,8 @@ func (v *verification) copies(refs []*repository.Ref, sound map[string]bool,
 		case !c.Confirmed:
 			c.Error = noManifest
 		case missing > 0:
-			c.Confirmed, c.Error = false, fmt.Sprintf("%d of %d chunks and index pages are missing or damaged",
-				missing, len(refs))
+			c.Confirmed, c.Error = false, fmt.Sprintf(
+				"%d of %d chunks and index pages are missing, damaged or not given", missing, len(refs))
 		}
 		copies = append(copies, c)
 	}
