@@ -1,5 +1,5 @@
 -- Recovery points: a cache of the repository's manifests, which any one provider can refill.
--- An id begins with the moment of the snapshot, so a range of ids is a range of time.
+-- Ids sort in the order in which the points were written.
 -- +goose Up
 
 create table recovery_points (

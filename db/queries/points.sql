@@ -99,25 +99,22 @@ select (exists (select from backup_tests t join recovery_points p on p.id = t.po
 select * from recovery_points where id = @id and (@platform::text = '' or platform = @platform);
 
 -- name: GetNewestPoint :one
-select * from recovery_points where platform = @platform order by taken_at desc, id desc limit 1;
+select * from recovery_points where platform = @platform order by id desc limit 1;
 
 -- name: GetNewestWholePoint :one
 -- Of those that hold every tier.
 select *
 from recovery_points
 where platform = @platform and backup_type in ('full', 'incremental')
-order by taken_at desc, id desc
+order by id desc
 limit 1;
 
 -- name: ListPoints :many
 select p.* from recovery_points p
 where p.platform = @platform and (@backup_type::text = '' or backup_type = @backup_type)
   and (@before::text = ''
-      or (taken_at, id) < (
-          select b.taken_at, b.id
-          from recovery_points b
-          where b.id = @before and b.platform = @platform))
-order by taken_at desc, id desc
+      or id < (select b.id from recovery_points b where b.id = @before and b.platform = @platform))
+order by id desc
 limit @most;
 
 -- name: FilterPoints :many
@@ -128,10 +125,7 @@ limit @most;
 select p.* from recovery_points p
 where p.platform = @platform and (@backup_type::text = '' or backup_type = @backup_type)
   and (@before::text = ''
-      or (taken_at, id) < (
-          select b.taken_at, b.id
-          from recovery_points b
-          where b.id = @before and b.platform = @platform))
+      or id < (select b.id from recovery_points b where b.id = @before and b.platform = @platform))
   and (@types::text[] = '{}' or backup_type = any(@types::text[]))
   and (not @protected::boolean or protected) and (not @unprotected::boolean or not protected)
   and (not @marked::boolean or wedding_metadata <> '{}' and exists (
@@ -146,7 +140,7 @@ where p.platform = @platform and (@backup_type::text = '' or backup_type = @back
                 and to_char(taken_at at time zone 'UTC' + make_interval(days => @most_days::int), 'YYYY-MM-DD'))))
   and (sqlc.narg(since)::timestamptz is null or taken_at >= sqlc.narg(since))
   and (sqlc.narg(until)::timestamptz is null or taken_at < sqlc.narg(until))
-order by taken_at desc, id desc
+order by id desc
 limit @most;
 
 -- name: InsertTest :exec
@@ -174,7 +168,7 @@ values (@id, @platform, @operation_id, sqlc.narg(organization), @point_id, @targ
 select *
 from recovery_points
 where platform = @platform and protected and backup_type in ('full', 'incremental')
-order by taken_at desc, id desc
+order by id desc
 limit 1;
 
 -- name: GetNewestCriticalPoint :one
@@ -182,7 +176,7 @@ limit 1;
 select *
 from recovery_points
 where platform = @platform and backup_type in ('full', 'incremental', 'critical')
-order by taken_at desc, id desc
+order by id desc
 limit 1;
 
 -- name: ListPointsWithoutOperation :many

@@ -32,7 +32,7 @@ limit @most;
 -- Those that hold the wedding: all that hold every tier, and its own.
 select * from recovery_points
 where platform = @platform and (backup_type in ('full', 'incremental') or wedding_id = @wedding_id)
-order by taken_at desc, id desc
+order by id desc
 limit @most;
 
 -- name: GetNewestDrill :one

@@ -14,10 +14,7 @@ const filterPoints = `-- name: FilterPoints :many
 select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
   and ($3::text = ''
-      or (taken_at, id) < (
-          select b.taken_at, b.id
-          from recovery_points b
-          where b.id = $3 and b.platform = $1))
+      or id < (select b.id from recovery_points b where b.id = $3 and b.platform = $1))
   and ($4::text[] = '{}' or backup_type = any($4::text[]))
   and (not $5::boolean or protected) and (not $6::boolean or not protected)
   and (not $7::boolean or wedding_metadata <> '{}' and exists (
@@ -32,7 +29,7 @@ where p.platform = $1 and ($2::text = '' or backup_type = $2)
                 and to_char(taken_at at time zone 'UTC' + make_interval(days => $13::int), 'YYYY-MM-DD'))))
   and ($14::timestamptz is null or taken_at >= $14)
   and ($15::timestamptz is null or taken_at < $15)
-order by taken_at desc, id desc
+order by id desc
 limit $16
 `
 
@@ -133,7 +130,7 @@ const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
 select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
 from recovery_points
 where platform = $1 and backup_type in ('full', 'incremental', 'critical')
-order by taken_at desc, id desc
+order by id desc
 limit 1
 `
 
@@ -179,7 +176,7 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context, platform string) (
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 order by taken_at desc, id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 order by id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
@@ -226,7 +223,7 @@ const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
 select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
 from recovery_points
 where platform = $1 and protected and backup_type in ('full', 'incremental')
-order by taken_at desc, id desc
+order by id desc
 limit 1
 `
 
@@ -275,7 +272,7 @@ const getNewestWholePoint = `-- name: GetNewestWholePoint :one
 select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
 from recovery_points
 where platform = $1 and backup_type in ('full', 'incremental')
-order by taken_at desc, id desc
+order by id desc
 limit 1
 `
 
@@ -584,11 +581,8 @@ const listPoints = `-- name: ListPoints :many
 select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
   and ($3::text = ''
-      or (taken_at, id) < (
-          select b.taken_at, b.id
-          from recovery_points b
-          where b.id = $3 and b.platform = $1))
-order by taken_at desc, id desc
+      or id < (select b.id from recovery_points b where b.id = $3 and b.platform = $1))
+order by id desc
 limit $4
 `
 

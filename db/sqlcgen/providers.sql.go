@@ -94,7 +94,7 @@ set points = coalesce(c.points, 0), last_point = coalesce(c.last_point, ''), las
 from ordered q
 left join (
     select k.copy ->> 'name' as name, count(*) as points,
-        (array_agg(r.id order by r.taken_at desc, r.id desc))[1] as last_point, max(r.taken_at) as last_confirmed_at
+        max(r.id) as last_point, (array_agg(r.taken_at order by r.id desc))[1] as last_confirmed_at
     from recovery_points r, jsonb_array_elements(r.copies) as k (copy)
     where r.platform = $1 and (k.copy ->> 'confirmed')::boolean
     group by 1

@@ -189,7 +189,7 @@ func (out *Compliance) judgeTiers(critical *Point, restores []sqlcgen.ListLastRe
 		}
 		if t.Newest != nil {
 			t.Age = out.Now.Sub(t.Newest.Time)
-			t.TooOld = t.Age > out.MaxAge
+			t.TooOld = out.TooOld(t.Newest.Time)
 		}
 		for _, r := range restores {
 			took := map[string]float64{}

@@ -148,6 +148,10 @@ func (d *Dashboard) judge() {
 	last := d.LastBackup
 	newer := last != nil && last.CreatedAt.After(d.Newest.Time) // it made no later point than the newest
 	switch {
+	case d.Age < -clocksDiffer:
+		d.Alarm, d.AlarmText = AlarmLate, "The newest recovery point says that it will be taken in the future, so nobody "+
+			"knows how old it is: the platform's clock was ahead then, or this server's is behind. Set the clocks right, "+
+			"and take a backup now."
 	case d.Age > d.MaxAge:
 		d.Alarm, d.AlarmText = AlarmLate, fmt.Sprintf(
 			"The newest recovery point is older than %s. What has changed since then would be lost. Take a backup now, and "+
@@ -159,6 +163,16 @@ func (d *Dashboard) judge() {
 		d.Alarm, d.AlarmText = AlarmFailed, "The newest recovery point does not meet the 3-2-1 rule: "+d.Protection.Lacks()+
 			". "+d.Protection.Remedy()
 	}
+}
+
+// clocksDiffer is how far the platform's clock may be ahead of this server's without anybody being told.
+const clocksDiffer = 5 * time.Minute
+
+// TooOld reports whether a recovery point that was taken then is older than points may be. One of the future counts as
+// such: nobody knows how old it is.
+func (d *Dashboard) TooOld(taken time.Time) bool {
+	age := d.Now.Sub(taken)
+	return age > d.MaxAge || age < -clocksDiffer
 }
 
 func hours(d time.Duration) string {

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -76,7 +77,7 @@ func findDamage(ctx context.Context, looker damageLooker, watch *platformWatch, 
 	} else {
 		of.PointsOnly = true
 		ids = append(ids, in.Point)
-		points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.ID >= in.Point }) // by time
+		points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.ID >= in.Point })
 	}
 	for _, p := range points[:min(len(points), damagePoints-len(ids))] {
 		ids = append(ids, p.ID)
@@ -93,7 +94,7 @@ func findDamage(ctx context.Context, looker damageLooker, watch *platformWatch, 
 // and sets d.Safe. Where there is none it leaves Point, and Safe is false.
 func ChooseSafePoint(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
-		return !p.Time.After(d.From) && p.Protected && (p.LastTest == nil || p.LastTest.OK)
+		return p.ID <= d.Point && p.Protected && (p.LastTest == nil || p.LastTest.OK)
 	})
 	if d.Safe = i >= 0; d.Safe {
 		d.Point, d.From = points[i].ID, points[i].Time
@@ -134,6 +135,6 @@ func (p *platform) withNewest(ctx context.Context, points []Point) []Point {
 		return slices.ContainsFunc(points, func(known Point) bool { return known.ID == p.ID })
 	})
 	all := append(unheard, points...)
-	slices.SortStableFunc(all, func(a, b Point) int { return b.Time.Compare(a.Time) })
+	slices.SortStableFunc(all, func(a, b Point) int { return strings.Compare(b.ID, a.ID) })
 	return all
 }

@@ -84,7 +84,7 @@ func note(at map[string]map[string]bool, name, provider string) {
 	at[name][provider] = true
 }
 
-// NewestFirst returns the ids of all listed manifests; ids sort by time.
+// NewestFirst returns the ids of all listed manifests; ids sort as they were written, whatever clocks did meanwhile.
 func (l Listing) NewestFirst() []string {
 	ids := make([]string, 0, len(l.At))
 	for id := range l.At {

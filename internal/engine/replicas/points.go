@@ -79,7 +79,7 @@ func (s *Set) newest(ctx context.Context, provider, to string, most int) (PointL
 	}
 	unasked := r.Unasked(l)
 	ids := l.NewestFirst()
-	if to != "" { // an id begins with its time
+	if to != "" {
 		ids = slices.DeleteFunc(ids, func(id string) bool { return id > to })
 	}
 	if most > 0 {

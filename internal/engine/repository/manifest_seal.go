@@ -30,24 +30,47 @@ const written = "-w"
 var errSealer = errors.New("its name does not say who sealed it; somebody with a writer's key may have put " +
 	"it in its place")
 
-// NewManifestID returns the id of a snapshot taken at t: its UTC second, then the fraction of the second in two bytes
-// and four random bytes. Ids sort by time.
-func NewManifestID(t time.Time) string {
-	tail := binary.BigEndian.AppendUint16(nil, uint16(t.Nanosecond()/(1e9>>16+1)))
-	return t.UTC().Format(manifestTime) + "-" + hex.EncodeToString(append(tail, randomBytes(4)...))
-}
+// NewManifestID returns an id of what is made at t: its UTC second, then the fraction of the second in two bytes and
+// four random bytes. Ids sort by time.
+func NewManifestID(t time.Time) string { return NextID(t, "") }
 
-// PointID returns the id of a recovery point that this keyring seals: NewManifestID, with a mark where the keyring is
-// a writer's.
-func (k *Keyring) PointID(t time.Time) string {
-	if k.WritesOnly() {
-		return NewManifestID(t) + written
+// NextID returns an id of what is made at t and comes after newest, the newest id that is there, or "". Clocks go back,
+// and what is written later still sorts later: where t is not after newest, the id's time is right behind newest's.
+func NextID(t time.Time, newest string) string {
+	tick := t.Unix()<<16 | int64(t.Nanosecond()/(1e9>>16+1))
+	if last, known := tickOf(newest); known {
+		tick = max(tick, last+1)
 	}
-	return NewManifestID(t)
+	tail := binary.BigEndian.AppendUint16(nil, uint16(tick))
+	return time.Unix(tick>>16, 0).UTC().Format(manifestTime) + "-" + hex.EncodeToString(append(tail, randomBytes(4)...))
 }
 
-// ManifestTime returns the UTC second that an id was made for. For an id that NewManifestID cannot have made it
-// returns CodeInvalid.
+// tickOf is the time of an id in 1/65536 s. Of an id at the end of the year 9999, behind which there is none, it is
+// not known.
+func tickOf(id string) (tick int64, known bool) {
+	t, err := ManifestTime(id)
+	if err != nil {
+		return 0, false
+	}
+	_, tail, _ := strings.Cut(id, "-")
+	fraction, err := hex.DecodeString(tail[:4])
+	if err != nil || t.Add(time.Second).Year() > 9999 {
+		return 0, false
+	}
+	return t.Unix()<<16 | int64(binary.BigEndian.Uint16(fraction)), true
+}
+
+// PointID returns the id of a recovery point that this keyring seals: NextID, with a mark where the keyring is a
+// writer's.
+func (k *Keyring) PointID(t time.Time, newest string) string {
+	if k.WritesOnly() {
+		return NextID(t, newest) + written
+	}
+	return NextID(t, newest)
+}
+
+// ManifestTime returns the UTC second that an id names: that of what it is of, or a later one (see NextID). For an id
+// that NextID cannot have made it returns CodeInvalid.
 func ManifestTime(id string) (time.Time, error) {
 	stamp, _, _ := strings.Cut(id, "-")
 	t, err := time.Parse(manifestTime, stamp)

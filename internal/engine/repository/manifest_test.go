@@ -269,6 +269,30 @@ func TestManifestIDs(t *testing.T) {
 	}
 }
 
+// TestIDsNeverGoBack: whatever time a clock says, the next id sorts behind the newest.
+func TestIDsNeverGoBack(t *testing.T) {
+	t.Parallel()
+	newest := ""
+	for _, at := range []time.Duration{0, 48 * time.Hour, time.Hour, time.Hour, 49 * time.Hour, -time.Hour} {
+		id := NextID(noon.Add(at), newest)
+		if _, err := ManifestTime(id); err != nil || id[:21] <= newest[:min(21, len(newest))] {
+			t.Errorf("%s does not come after %s: %v", id, newest, err)
+		}
+		newest = id
+	}
+	if id := NextID(noon, "20261130T235959Z-ffff00000000-w"); !strings.HasPrefix(id, "20261201T000000Z-0000") {
+		t.Errorf("behind the end of a day comes %s", id)
+	}
+	if id := NextID(noon, NewManifestID(noon.Add(-time.Hour))); !strings.HasPrefix(id, "20261123T065312Z-") {
+		t.Errorf("behind an id of before comes %s, want one of now", id)
+	}
+	for _, none := range []string{"", "99991231T235959Z-ffff00000000", "no id"} {
+		if id := NextID(noon, none); !strings.HasPrefix(id, "20261123T065312Z-") {
+			t.Errorf("behind %q comes %s, want an id of now", none, id)
+		}
+	}
+}
+
 func FuzzDecodeManifest(f *testing.F) {
 	s := newPageStore(f)
 	const id = "20261123T065312Z-9f86d081a2b4"

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
-	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -107,7 +106,7 @@ func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []stri
 
 // pointTime is when a recovery point was made that a provider holds; false where none does.
 func (by *Restorer) pointTime(ctx context.Context, id string) (time.Time, bool) {
-	_, from, err := by.Replicas.OpenFor(ctx, "")
+	r, from, err := by.Replicas.OpenFor(ctx, "")
 	if err != nil {
 		return time.Time{}, false
 	}
@@ -115,8 +114,11 @@ func (by *Restorer) pointTime(ctx context.Context, id string) (time.Time, bool) 
 	if err != nil || len(l.At[id]) == 0 {
 		return time.Time{}, false
 	}
-	t, err := repository.ManifestTime(id)
-	return t, err == nil
+	m, _, err := by.Replicas.ReadManifest(ctx, r, l.Holders(from, id), id)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return m.Time, true
 }
 
 // allLost counts every row of a scope as gone.

@@ -56,6 +56,7 @@ type backup struct {
 	pages   map[repository.ChunkID]repository.Ref // slots and runs of the recovery point, and in the end its chunks
 	late    []*latePage
 
+	newestPoint         string // that any provider lists; empty: none
 	newest              uint64 // the transaction after the snapshot
 	parentOldest        uint64 // the oldest transaction that ran at the parent's snapshot; 0: unknown
 	chunksNew, bytesNew atomic.Int64
@@ -193,7 +194,7 @@ func (b *backup) plan() {
 	m := &repository.Manifest{
 		Format:     repository.FormatVersion,
 		Repository: b.repo.Keys.Repository(),
-		ID:         b.repo.Keys.PointID(b.snapshot.Time),
+		ID:         b.repo.Keys.PointID(b.snapshot.Time, b.newestPoint),
 		Time:       b.snapshot.Time.UTC(),
 		Type:       b.in.Type,
 		Note:       b.in.Note,

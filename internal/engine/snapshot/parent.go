@@ -22,16 +22,20 @@ type parentIndex struct {
 	refs   []*repository.Ref // every chunk and index page, some several times
 }
 
-// findParent reads the newest recovery point that can be built upon. A writer can read none.
+// findParent finds the newest recovery point, and reads the newest that can be built upon. A writer can read none.
 func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error {
-	if b.repo.Keys.WritesOnly() {
-		return nil
-	}
 	listing, err := replicas.ListManifests(ctx, live)
 	if err != nil {
 		return err
 	}
-	for _, id := range listing.NewestFirst() {
+	ids := listing.NewestFirst()
+	if len(ids) > 0 {
+		b.newestPoint = ids[0]
+	}
+	if b.repo.Keys.WritesOnly() {
+		return nil
+	}
+	for _, id := range ids {
 		m, _, err := b.Replicas.ReadManifest(ctx, b.repo, listing.Holders(live, id), id)
 		if err == nil && m.Type != keepsake.BackupFull && m.Type != keepsake.BackupIncremental {
 			continue
