@@ -62,6 +62,19 @@ func TestALockerThatIsEndedFailsTheBackup(t *testing.T) {
 	}
 }
 
+// TestATableThatTheRoleMayNotReadIsNamed: it cannot be locked, which is no sign of somebody creating tables.
+func TestATableThatTheRoleMayNotReadIsNamed(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table guests (id int primary key)", "create table salaries (id int primary key)",
+		"create schema hidden", "create table hidden.notes (id int primary key)",
+		"create role half_reader login password 'half_reader'", "grant select on guests, hidden.notes to half_reader")
+	t.Cleanup(func() { run(t, url, "drop owned by half_reader", "drop role half_reader") })
+	e := newEngine(t, at(t, url, nameIn(t, url), "half_reader"), providers(t))
+	_, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard)
+	wantError(t, err, keepsake.CodeInvalid, "may not read hidden.notes, public.salaries", "Grant select on them")
+}
+
 // Two restores into one database would each count the other's rows as its own.
 func TestTwoRestoresIntoOneDatabase(t *testing.T) {
 	t.Parallel()

@@ -85,16 +85,16 @@ func (s *Snapshot) attempt(ctx context.Context, managed []string) (bool, error) 
 	if s.Catalog, err = ReadCatalog(ctx, s.keeper, managed); err != nil {
 		return false, err
 	}
-	for _, t := range s.Catalog.Tables {
-		if t.Schema != "pg_catalog" && !slices.Contains(locked, t.OID) {
+	for _, t := range s.Catalog.Tables { // Judge says of a table that the role may not read that it may not
+		if t.Schema != "pg_catalog" && t.Readable && !locked[t.OID] {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// lockTables takes ACCESS SHARE on every table the role may read and returns their OIDs, sorted.
-func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
+// lockTables takes ACCESS SHARE on every table the role may read and returns their OIDs.
+func (s *Snapshot) lockTables(ctx context.Context) (map[uint32]bool, error) {
 	rows, err := s.locker.Query(ctx, `
 		select c.oid::int8, n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p') and c.relpersistence = 'p' and `+userSchema+` and not `+ofExtension+`
@@ -102,12 +102,12 @@ func (s *Snapshot) lockTables(ctx context.Context) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	var oids []uint32
+	oids := map[uint32]bool{}
 	var names []string
 	var oid int64
 	var schema, name string
 	if _, err := pgx.ForEachRow(rows, []any{&oid, &schema, &name}, func() error {
-		oids, names = append(oids, uint32(oid)), append(names, "only "+pgx.Identifier{schema, name}.Sanitize())
+		oids[uint32(oid)], names = true, append(names, "only "+pgx.Identifier{schema, name}.Sanitize())
 		return nil
 	}); err != nil {
 		return nil, explainBytes(fmt.Errorf("list tables to lock: %w", err))
