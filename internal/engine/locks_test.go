@@ -75,6 +75,53 @@ func TestATableThatTheRoleMayNotReadIsNamed(t *testing.T) {
 	wantError(t, err, keepsake.CodeInvalid, "may not read hidden.notes, public.salaries", "Grant select on them")
 }
 
+// TestATableThatIsDroppedWhileTablesAreLocked is not in the recovery point, and the others are.
+func TestATableThatIsDroppedWhileTablesAreLocked(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct{ table, drop string }{
+		"a table":          {"old_guests", "drop table old_guests"},
+		"a schema":         {"old.guests", "drop schema old cascade"},
+		"a view after one": {"old_guests", "drop table old_guests; create view old_guests as select * from guests"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := testenv.DB(t)
+			run(t, url, "create table guests (id int primary key)", "insert into guests select generate_series(1, 10)",
+				"create schema old", "create table "+x.table+" (id int primary key)")
+			conn, err := pgx.Connect(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+			if _, err := conn.Exec(t.Context(), "begin; "+x.drop); err != nil {
+				t.Fatal(err)
+			}
+			e := newEngine(t, url, providers(t))
+			done := make(chan struct{})
+			var r engine.BackupResult
+			go func() {
+				defer close(done)
+				r, err = e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard)
+			}()
+			for !one[bool](t, url, `select exists (select from pg_locks where not granted and mode = 'AccessShareLock'
+				and database = (select oid from pg_database where datname = current_database()))`) { // a round trip each
+				select {
+				case <-done:
+					t.Fatalf("the backup did not wait for the table: %v", err)
+				default:
+				}
+			}
+			if _, err := conn.Exec(t.Context(), "commit"); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+			if err != nil || r.Tables != 1 || r.Rows != 10 {
+				t.Errorf("%d tables with %d rows, %v, want one with 10", r.Tables, r.Rows, err)
+			}
+		})
+	}
+}
+
 // Two restores into one database would each count the other's rows as its own.
 func TestTwoRestoresIntoOneDatabase(t *testing.T) {
 	t.Parallel()

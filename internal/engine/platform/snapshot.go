@@ -73,6 +73,9 @@ func (s *Snapshot) attempt(ctx context.Context, managed []string) (bool, error) 
 		return false, err
 	}
 	locked, err := s.lockTables(ctx)
+	if errors.Is(err, errMoved) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -92,6 +95,9 @@ func (s *Snapshot) attempt(ctx context.Context, managed []string) (bool, error) 
 	}
 	return true, nil
 }
+
+// errMoved says that a table that was listed is not there any more.
+var errMoved = errors.New("a table was dropped while the tables were being locked")
 
 // lockTables takes ACCESS SHARE on every table the role may read and returns their OIDs.
 func (s *Snapshot) lockTables(ctx context.Context) (map[uint32]bool, error) {
@@ -114,16 +120,27 @@ func (s *Snapshot) lockTables(ctx context.Context) (map[uint32]bool, error) {
 	}
 	for batch := range slices.Chunk(names, 500) {
 		if _, err := s.locker.Exec(ctx, "lock table "+strings.Join(batch, ", ")+" in access share mode"); err != nil {
-			var pg *pgconn.PgError
-			if errors.As(err, &pg) && pg.Code == pgerrcode.LockNotAvailable {
-				return nil, keepsake.Errorf(keepsake.CodeUnavailable,
-					"a migration or VACUUM FULL holds a table of the platform for more than %s: nothing was backed up; try again "+
-						"when it is over", lockTimeout)
-			}
-			return nil, fmt.Errorf("lock tables for reading: %w", err)
+			return nil, explainLock(err)
 		}
 	}
 	return oids, nil
+}
+
+func explainLock(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case pgerrcode.LockNotAvailable:
+			return keepsake.Errorf(keepsake.CodeUnavailable,
+				"a migration or VACUUM FULL holds a table of the platform for more than %s: nothing was backed up; try again "+
+					"when it is over", lockTimeout)
+		case pgerrcode.UndefinedTable, pgerrcode.InvalidSchemaName, // dropped, also with its schema
+			pgerrcode.WrongObjectType,  // something else has its name
+			pgerrcode.DeadlockDetected: // a migration waits for what is locked already, and holds another
+			return errMoved
+		}
+	}
+	return fmt.Errorf("lock tables for reading: %w", err)
 }
 
 // NewReader opens one more session inside the snapshot.
