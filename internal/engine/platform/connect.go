@@ -26,6 +26,8 @@ var sessionSettings = map[string]string{
 	"statement_timeout":                   "0",
 	"lock_timeout":                        "0",
 	"idle_in_transaction_session_timeout": "0",
+	"idle_session_timeout":                "0",
+	"transaction_timeout":                 "0",
 	"row_security":                        "off",
 	"datestyle":                           "ISO",
 	"intervalstyle":                       "postgres",
@@ -37,6 +39,10 @@ var sessionSettings = map[string]string{
 	// names travel as UTF-8; rows of another encoding are asked for with COPY's ENCODING
 	"client_encoding": "UTF8",
 }
+
+// newerSettings are those that not every server has: transaction_timeout is there since PostgreSQL 17,
+// idle_session_timeout since 14. An older server is refused in words of its own.
+var newerSettings = []string{"transaction_timeout", "idle_session_timeout"}
 
 // Connect opens a session for reading.
 func Connect(ctx context.Context, url keepsake.Secret) (*pgx.Conn, error) {
@@ -105,9 +111,12 @@ func applySettings(ctx context.Context, conn *pgx.Conn, settings map[string]stri
 	for k, v := range settings {
 		names, values = append(names, k), append(values, v)
 	}
-	const set = `select set_config(s.name, s.value, false) from unnest($1::text[], $2::text[]) as s(name, value)
+	const set = `
+		select case when s.name = any($4::text[]) and current_setting(s.name, true) is null then ''
+			else set_config(s.name, s.value, false) end
+		from unnest($1::text[], $2::text[]) as s(name, value)
 		where pg_backend_pid()::bigint = $3`
-	done, err := conn.Exec(ctx, set, names, values, int64(conn.PgConn().PID()))
+	done, err := conn.Exec(ctx, set, names, values, int64(conn.PgConn().PID()), newerSettings)
 	if err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "prepare a session on %s: %w", where(conn.Config()), err)
 	}

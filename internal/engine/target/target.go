@@ -75,7 +75,6 @@ func (o Options) settings() map[string]string {
 	s["synchronous_commit"] = "off" // a crash during a restore starts it over anyway; Finish makes everything durable
 	s["check_function_bodies"] = "off"
 	s["maintenance_work_mem"] = "256MB"
-	s["idle_session_timeout"] = "0"
 	return s
 }
 
