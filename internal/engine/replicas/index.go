@@ -27,6 +27,7 @@ type Entry struct {
 	At    uint16 // bit i: provider i confirms it
 	Odd   uint16 // bit i: provider i lists it with another size: another run may have sealed it, or it is damaged
 	bad   uint16 // bit i: provider i's copy was looked at and is none
+	seen  uint16 // bit i: provider i listed it when the operation began
 	known bool   // size and sum are those of a recovery point or of bytes seen by this process
 	Size  int64
 	Sum   repository.Sum
@@ -128,6 +129,7 @@ func (x *Index) saw(id repository.ChunkID, bit uint16, size int64) {
 		e = &Entry{Size: size}
 		x.entries[id] = e
 	}
+	e.seen |= bit
 	if e.Size != size {
 		e.Odd |= bit
 		return

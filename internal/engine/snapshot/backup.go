@@ -43,7 +43,8 @@ type backup struct {
 	tools    pgtool.Tools
 	snapshot *platform.Snapshot
 	parent   *repository.Manifest
-	was      parentIndex // of the parent
+	parentAt map[string]bool // the providers that list it, and have all of it
+	was      parentIndex     // of the parent
 	index    *replicas.Index
 	lanes    []*replicas.Lane
 	manifest *repository.Manifest

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -157,10 +158,33 @@ func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	if err := c.putLate(ctx, l); err != nil {
 		return err
 	}
+	if err := c.adopt(ctx, l); err != nil {
+		return err
+	}
 	if err := c.repo.StillThere(ctx, l.Provider); err != nil {
 		return err
 	}
 	return replicas.PutManifest(ctx, l.Store, m.key, m.body)
+}
+
+// adopt makes durable what a run that was killed has left at a provider. What a recovery point of the provider names is
+// durable: its manifest came after.
+func (c *completion) adopt(ctx context.Context, l *replicas.Lane) error {
+	if storage.AdopterOf(l.Store) == nil {
+		return nil
+	}
+	durable := map[repository.ChunkID]bool{}
+	if c.parentAt[l.Name] {
+		for _, ref := range c.was.refs {
+			durable[ref.ID] = true
+		}
+	}
+	refs := slices.Clip(c.refs)
+	for i := range c.late {
+		refs = append(refs, &c.late[i].Ref)
+	}
+	return replicas.Adopt(ctx, c.repo, c.index, l.Provider, refs,
+		func(id repository.ChunkID) bool { return durable[id] })
 }
 
 // readBack reads, at one provider, the copies that this run did not upload, and distrusts those that are not what the

@@ -45,7 +45,7 @@ func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error
 			err = b.readParent(ctx, listing, m)
 		}
 		if err == nil {
-			b.parent = m
+			b.parent, b.parentAt = m, listing.At[id]
 			return nil
 		}
 		if ctx.Err() != nil {

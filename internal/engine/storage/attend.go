@@ -93,7 +93,7 @@ func Attend(p Provider, silence time.Duration, told func()) *Attended {
 	if told == nil {
 		told = func() {}
 	}
-	return &Attended{p: p, silence: silence, told: told, calls: map[*call]struct{}{}, step: make(chan struct{}, 1)}
+	return &Attended{p: begin(p), silence: silence, told: told, calls: map[*call]struct{}{}, step: make(chan struct{}, 1)}
 }
 
 // Allow changes the silence that the operation allows.

@@ -24,12 +24,26 @@ const (
 
 // file keeps objects as files below one directory. Everything goes through an os.Root, so that no key and no symbolic
 // link leads outside of it.
+//
+// Each operation has a file of its own (see begin) that goes on with the place it began with: what it wrote is durable
+// only if that place's syncs succeed.
 type file struct {
+	*directory
+
+	mu   sync.Mutex
+	mine *place // nil until this operation has found the directory
+}
+
+// directory is the path of a provider and what was found there last, for all operations of the process.
+type directory struct {
 	path string
 
 	mu      sync.Mutex
 	current *place // nil until the directory was there
 }
+
+// begin returns the provider for one more operation.
+func (f *file) begin() Provider { return &file{directory: f.directory} }
 
 // OpenFile opens the directory at name as a Provider. While the directory is not there, every operation returns
 // ErrNoPlace, because a disk that is not mounted must not be taken for an empty one. Only MakePlace makes the
@@ -42,7 +56,7 @@ func OpenFile(name string) (Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open directory: %w", err)
 	}
-	f := &file{path: name}
+	f := &file{directory: &directory{path: name}}
 	if _, err := f.place(); err != nil && !errors.Is(err, ErrNoPlace) {
 		return nil, err
 	}
@@ -59,9 +73,11 @@ func (f *file) Put(ctx context.Context, key string, body []byte, _ [sha256.Size]
 		return fmt.Errorf("put %s: %w", key, err)
 	}
 	base := at.base
+	replace = replace || at.disk.hides(key)
 	if !replace {
 		// The rename below decides; this saves writing a body that is already there.
 		if _, err := base.Lstat(key); err == nil {
+			at.disk.taken(key)
 			return fmt.Errorf("put %s: %w", key, ErrExists)
 		}
 	}
@@ -76,6 +92,7 @@ func (f *file) Put(ctx context.Context, key string, body []byte, _ [sha256.Size]
 	if err != nil {
 		err = errors.Join(err, h.Close(), base.Remove(temp))
 		if errors.Is(err, fs.ErrExist) {
+			at.disk.taken(key)
 			return fmt.Errorf("put %s: %w", key, ErrExists)
 		}
 		return fmt.Errorf("put %s: %w", key, err)
@@ -223,6 +240,9 @@ func (f *file) Stat(ctx context.Context, key string) (Object, error) {
 		return Object{}, fmt.Errorf("look up %s: %w", key, err)
 	}
 	info, err := at.base.Stat(key)
+	if err == nil && at.disk.hides(key) {
+		err = fs.ErrNotExist
+	}
 	if err != nil {
 		return Object{}, notFound("look up", key, err)
 	}

@@ -22,7 +22,12 @@ func (f *file) List(ctx context.Context, prefix string, fn func(Object) error) e
 	if folder = strings.TrimSuffix(folder, "/"); folder == "" {
 		folder = "."
 	}
-	return walk(ctx, at.base, folder, name, fn)
+	return walk(ctx, at.base, folder, name, func(o Object) error {
+		if at.disk.hides(o.Key) {
+			return nil
+		}
+		return fn(o)
+	})
 }
 
 // walk calls fn for the objects in folder whose names begin with name, and for all in the folders that do.

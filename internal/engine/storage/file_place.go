@@ -71,20 +71,74 @@ func (f *file) place() (*place, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.current != nil && os.SameFile(f.current.info, info) {
-		return f.current, nil
+	if f.mine != nil && os.SameFile(f.mine.info, info) {
+		return f.mine, nil
 	}
-	found, err := openPlace(f.path)
+	found, err := f.open(info)
 	if err != nil {
 		return nil, err
 	}
-	if f.current != nil {
-		if err := f.current.followedBy(found); err != nil {
-			return nil, errors.Join(fmt.Errorf("open %s: %w", f.path, err), found.close())
+	if f.mine != nil && f.mine.disk.dirty() { // others may have opened what is there now
+		found.disk.replaced()
+	}
+	f.mine = found
+	return found, nil
+}
+
+// open returns the place that is at the path now, for an operation that begins or whose own place is not there any
+// more.
+func (d *directory) open(info fs.FileInfo) (*place, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current != nil && os.SameFile(d.current.info, info) {
+		if d.current.disk.hasFailed() {
+			if next, err := openPlace(d.path); err == nil && next.renews(d.current) == nil {
+				d.current = next // the other one stays open for operations that use it
+			}
+		}
+		return d.current, nil
+	}
+	found, err := openPlace(d.path)
+	if err != nil {
+		return nil, err
+	}
+	if d.current != nil {
+		if err := d.current.followedBy(found); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", d.path, err), found.close())
 		}
 	}
-	f.current = found
+	d.current = found
 	return found, nil
+}
+
+// renews prepares a place that was opened anew because a sync of the one before failed.
+func (at *place) renews(before *place) error {
+	for _, key := range at.disk.inherit(&before.disk) {
+		if err := at.rewrite(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(err, at.close())
+		}
+	}
+	return nil
+}
+
+// rewrite writes an object again as it is.
+func (at *place) rewrite(key string) error {
+	body, err := at.base.ReadFile(key)
+	if err != nil {
+		return err
+	}
+	temp, h, err := createTemp(at.base)
+	if err != nil {
+		return err
+	}
+	if _, err = h.Write(body); err == nil {
+		err = at.base.Rename(temp, key)
+	}
+	if err != nil {
+		return errors.Join(err, h.Close(), at.base.Remove(temp))
+	}
+	at.disk.wrote(key, h)
+	return nil
 }
 
 func openPlace(name string) (*place, error) {
@@ -132,12 +186,18 @@ func (at *place) followedBy(next *place) error {
 	if !bytes.Equal(at.identity, next.identity) {
 		return errors.Join(ErrNoPlace, errReplaced)
 	}
-	at.disk.mu.Lock()
-	defer at.disk.mu.Unlock()
-	if at.disk.changes != at.disk.durable {
-		next.disk.fail(errReplaced)
+	if at.disk.dirty() {
+		next.disk.replaced()
 	}
+	_ = next.disk.inherit(&at.disk)
 	return nil
+}
+
+// replaced makes every sync fail: what was written before this place was opened may not be on the disk.
+func (d *disk) replaced() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail(errReplaced)
 }
 
 // close gives the handles of a place back that is not used after all.

@@ -3,8 +3,10 @@ package storage
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +22,7 @@ const (
 // report lost writes, every file and its folder are fsynced instead.
 //
 // A failed sync is remembered: the kernel reports a lost write once, and a second sync that succeeds proves nothing.
+// The next operation opens the place anew, without what may be lost: see disk.inherit.
 type disk struct {
 	base  *os.Root
 	whole *os.File // opened before the first write, so that syncfs reports every lost write since; nil: fsync each file
@@ -27,14 +30,16 @@ type disk struct {
 	mu      sync.Mutex
 	changes int64               // counts writes and removals
 	durable int64               // how many of them the last sync covered
-	pending map[string]struct{} // keys to fsync, where whole is nil
+	pending map[string]bool     // keys of what no sync has covered; true: this process wrote it
+	doubted map[string]bool     // the same of what a sync has covered that failed
+	hidden  map[string]struct{} // what was written before this place was opened, and may not be on the disk
 	queue   []*os.File          // files whose write-back is to be started
 	idle    chan struct{}       // closed when the queue's goroutine has ended; nil when none was started
 	failed  error
 }
 
 func (d *disk) open(base *os.Root) error {
-	d.base, d.pending = base, map[string]struct{}{}
+	d.base, d.pending, d.doubted, d.hidden = base, map[string]bool{}, map[string]bool{}, map[string]struct{}{}
 	h, err := base.Open(".")
 	if err != nil {
 		return err
@@ -50,7 +55,8 @@ func (d *disk) open(base *os.Root) error {
 func (d *disk) wrote(key string, h *os.File) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.changed(key)
+	d.changed(key, true)
+	delete(d.hidden, key)
 	if len(d.queue) >= behind {
 		d.fail(h.Close())
 		return
@@ -65,14 +71,13 @@ func (d *disk) wrote(key string, h *os.File) {
 func (d *disk) removed(key string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.changed(key)
+	d.changed(key, false)
+	delete(d.hidden, key)
 }
 
-func (d *disk) changed(key string) {
+func (d *disk) changed(key string, written bool) {
 	d.changes++
-	if d.whole == nil {
-		d.pending[key] = struct{}{}
-	}
+	d.pending[key] = d.pending[key] || written
 }
 
 func (d *disk) fail(err error) {
@@ -111,7 +116,7 @@ func (d *disk) sync() error {
 		defer d.mu.Unlock()
 		return d.failed
 	}
-	d.pending = map[string]struct{}{}
+	d.pending = map[string]bool{}
 	d.mu.Unlock()
 
 	var err error
@@ -125,11 +130,66 @@ func (d *disk) sync() error {
 	defer d.mu.Unlock()
 	d.fail(err)
 	d.durable = max(d.durable, target)
+	if d.failed != nil {
+		maps.Copy(d.doubted, keys)
+	}
 	return d.failed
 }
 
+// dirty reports whether something was written that no sync has covered.
+func (d *disk) dirty() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.changes != d.durable
+}
+
+// hasFailed reports whether a sync failed.
+func (d *disk) hasFailed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed != nil
+}
+
+// hides reports whether an object may not be on the disk, although it can be read: a sync that should have made it
+// durable failed. It counts as missing, so that whoever needs it stores it again.
+func (d *disk) hides(key string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, hidden := d.hidden[key]
+	return hidden
+}
+
+// inherit takes over, from a place that is opened anew, what is in doubt there. What this process wrote is hidden.
+// Nothing is removed: what it only relied upon may be sound for a long time, and is made durable with the next sync. It
+// returns the keys that must be written again, which say which place this is.
+func (d *disk) inherit(from *disk) (again []string) {
+	from.mu.Lock()
+	all := maps.Clone(from.doubted)
+	for key, written := range from.pending {
+		all[key] = all[key] || written
+	}
+	hidden := maps.Clone(from.hidden)
+	from.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, written := range all {
+		switch {
+		case !written:
+			if d.whole == nil {
+				d.changed(key, false)
+			}
+		case strings.Contains(key, "/"):
+			hidden[key] = struct{}{}
+		default:
+			again = append(again, key)
+		}
+	}
+	d.hidden = hidden
+	return again
+}
+
 // syncEach fsyncs the files, then the folders that name them, up to the base.
-func (d *disk) syncEach(keys map[string]struct{}) error {
+func (d *disk) syncEach(keys map[string]bool) error {
 	folders := map[string]struct{}{".": {}}
 	var files errgroup.Group
 	files.SetLimit(syncWorkers)

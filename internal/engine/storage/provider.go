@@ -12,8 +12,9 @@
 //     name, so a caller that is told ErrExists compares the size before it believes the object. The sum is not
 //     compared with the body: hashing it once more for each directory would cost more than writing it, and there is
 //     no wire on which it could change.
-//   - Sync returned nil: all of it survives a power loss. A directory whose Sync failed fails every later one,
-//     because the kernel reports a lost write only once.
+//   - Sync returned nil: all of it survives a power loss. A directory whose Sync failed fails every later one of the
+//     same operation, because the kernel reports a lost write only once. For the next one (Attend) what may be
+//     lost is missing, until it is stored again. Nothing is removed.
 //   - Two Puts create one key at once: exactly one wins. S3 stores that ignore If-None-Match (found by the trial) are
 //     asked whether the object is there and read back, which is less: both may be told that they won if one started
 //     after the other was read back. Callers choose keys that nobody else creates, or that mean the same bytes.

@@ -46,8 +46,18 @@ const maxPatience = time.Hour
 type retried struct {
 	p    Provider
 	o    RetryOptions
-	pace pace
+	pace *pace
 }
+
+// begin returns p for one operation, where the provider tells operations apart.
+func begin(p Provider) Provider {
+	if b, ok := p.(interface{ begin() Provider }); ok {
+		return b.begin()
+	}
+	return p
+}
+
+func (r *retried) begin() Provider { return &retried{p: begin(r.p), o: r.o, pace: r.pace} }
 
 func (r *retried) speed() float64 { return r.pace.speed() }
 
@@ -71,7 +81,7 @@ func Retry(p Provider, o RetryOptions) Provider {
 	if o.Speed <= 0 {
 		o.Speed = 128 << 10
 	}
-	return &retried{p: p, o: o}
+	return &retried{p: p, o: o, pace: &pace{}}
 }
 
 // Put implements Provider.

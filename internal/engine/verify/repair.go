@@ -314,6 +314,11 @@ func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, r
 		}
 		delete(r.doubts[p.Name], c.ID)
 	}
+	if !sound {
+		if err := replicas.Adopt(ctx, r.repo, r.index, p, refs, nil); err != nil {
+			return err
+		}
+	}
 	if err := p.Store.Sync(ctx); err != nil {
 		return fmt.Errorf("make the chunks durable: %w", err)
 	}
