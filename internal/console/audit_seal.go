@@ -216,7 +216,7 @@ func (c *Console) keepSeal(ctx context.Context, v *AuditVerdict) error {
 // logKept says where a note lies when a provider has not got it. That is no failure: the provider's own state says what
 // is wrong with it, and a repair copies the note there.
 func (c *Console) logKept(ctx context.Context, what string, kept engine.Kept) {
-	if len(kept.Missing) > 0 {
+	if len(kept.Missing)+len(kept.Unasked) > 0 {
 		c.log.InfoContext(ctx, what+" is kept, though not at every provider", "where", kept.String())
 	}
 }

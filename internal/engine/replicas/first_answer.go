@@ -85,7 +85,7 @@ func (s *Set) HasNote(ctx context.Context, topic string) bool {
 	}
 	r := &Repo{Keys: keys}
 	_, found := firstAnswer(ctx, s.attend(s.Providers), func(ctx context.Context, p Provider) (*Note, bool) {
-		note, err := newestAt(ctx, r, p, topic)
+		note, _, err := newestAt(ctx, r, p, topic)
 		return note, err == nil && note != nil
 	})
 	return found

@@ -27,6 +27,9 @@ const (
 type Kept struct {
 	At      []string          // in order of preference
 	Missing map[string]string // provider → why, in words. The next note goes there, and repair copies this one
+	// Unasked are providers that could not be asked for their notes, and why, in words. A newer one that lies there, of a
+	// process whose clock is ahead, holds in this one's place.
+	Unasked map[string]string
 }
 
 // String says it in one line: "kept at disk and s3. Provider gcs has not got it yet. Its directory …".
@@ -34,6 +37,10 @@ func (k Kept) String() string {
 	text := "kept at " + strings.Join(k.At, " and ")
 	for _, name := range slices.Sorted(maps.Keys(k.Missing)) {
 		text += ". Provider " + name + " has not got it yet. " + strings.TrimSuffix(keepsake.Sentence(k.Missing[name]), ".")
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Unasked)) {
+		text += ". Provider " + name + " could not be asked whether it has a newer one, which would hold in its place. " +
+			strings.TrimSuffix(keepsake.Sentence(k.Unasked[name]), ".")
 	}
 	return text
 }
@@ -68,16 +75,16 @@ type outage struct {
 }
 
 func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte) (Kept, error) {
-	id := repository.NewManifestID(s.Now())
+	if len(r.Live()) == 0 {
+		return Kept{}, r.NobodyWrites("nothing was noted")
+	}
+	holds, newest, unasked := s.whoHolds(ctx, r, topic, plain)
+	id := repository.NextID(s.Now(), newest)
 	key := NotePrefix + topic + "/" + id
 	body, err := r.Keys.SealObject(repository.ObjectNote, key, plain)
 	if err != nil {
 		return Kept{}, err
 	}
-	if len(r.Live()) == 0 {
-		return Kept{}, r.NobodyWrites("nothing was noted")
-	}
-	holds := s.whoHolds(ctx, r, topic, plain)
 	var lacking []Provider
 	for _, p := range r.Live() {
 		if holds[p.Name] == "" {
@@ -85,7 +92,7 @@ func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte)
 		}
 	}
 	_, failed := PutEverywhere(ctx, lacking, key, body)
-	kept := Kept{Missing: map[string]string{}}
+	kept := Kept{Missing: map[string]string{}, Unasked: map[string]string{}}
 	away := outage{sum: sha256.Sum256(plain), since: id, missing: map[string]bool{}}
 	for _, p := range r.Providers {
 		switch err := cmp.Or(r.Down[p.Name], failed[p.Name]); {
@@ -94,6 +101,9 @@ func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte)
 			away.missing[p.Name] = true
 		case !r.Lacking[p.Name]:
 			kept.At = append(kept.At, p.Name)
+			if err := unasked[p.Name]; err != nil {
+				kept.Unasked[p.Name] = Explain(err)
+			}
 			away.since = min(away.since, cmp.Or(holds[p.Name], id))
 		}
 	}
@@ -108,19 +118,22 @@ func (s *Set) keepNote(ctx context.Context, r *Repo, topic string, plain []byte)
 
 // whoHolds returns the providers that need not be given a note again, and under which id they have it. A provider needs
 // it whose newest note says the same, but may be older than another provider's that says something else: the other one
-// would hold. One that cannot be asked may have such a note, unless it was away already when this one was kept.
-func (s *Set) whoHolds(ctx context.Context, r *Repo, topic string, plain []byte) map[string]string {
+// would hold. One that cannot be asked may have such a note, unless it was away already when this one was kept. It also
+// returns the last id that any provider lists, and those that could not be asked.
+func (s *Set) whoHolds(ctx context.Context, r *Repo, topic string, plain []byte) (holds map[string]string, last string,
+	unasked map[string]error) {
 	live := r.Live()
-	newest, errs := make([]*Note, len(live)), make([]error, len(live))
+	newest, lasts, errs := make([]*Note, len(live)), make([]string, len(live)), make([]error, len(live))
 	var g errgroup.Group
 	for i, p := range live {
 		g.Go(func() error {
-			newest[i], errs[i] = newestAt(ctx, r, p, topic)
+			newest[i], lasts[i], errs[i] = newestAt(ctx, r, p, topic)
 			return nil
 		})
 	}
 	_ = g.Wait()
 	away := s.outage(topic, plain)
+	holds, unasked = map[string]string{}, map[string]error{}
 	other, unknown := "", false // the newest id of those that say something else
 	for name := range r.Down {
 		unknown = unknown || !away.missing[name]
@@ -129,17 +142,18 @@ func (s *Set) whoHolds(ctx context.Context, r *Repo, topic string, plain []byte)
 		switch {
 		case errs[i] != nil:
 			unknown = unknown || !away.missing[p.Name]
+			unasked[p.Name] = errs[i]
 		case newest[i] != nil && !bytes.Equal(newest[i].Plain, plain):
 			other = max(other, newest[i].ID)
 		}
 	}
-	holds := map[string]string{}
 	for i, p := range live {
+		last = max(last, lasts[i])
 		if n := newest[i]; n != nil && bytes.Equal(n.Plain, plain) && n.ID > other && n.ID >= away.since && !unknown {
 			holds[p.Name] = n.ID
 		}
 	}
-	return holds
+	return holds, last, unasked
 }
 
 // outage returns what is known of the providers that were away when plain was kept; nothing where another text was.
@@ -165,14 +179,18 @@ func (s *Set) remember(topic string, away outage) {
 	s.outages[topic] = away
 }
 
-// newestAt reads the newest note of a topic that opens at one provider; nil for none.
-func newestAt(ctx context.Context, r *Repo, p Provider, topic string) (*Note, error) {
+// newestAt reads the newest note of a topic that opens at one provider; nil for none. It also returns the last id that
+// is listed there, whether that note opens or not.
+func newestAt(ctx context.Context, r *Repo, p Provider, topic string) (note *Note, last string, err error) {
 	places, failed := notePlaces(ctx, []Provider{p}, topic)
 	if err := failed[p.Name]; err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	note, _, err := newestThatOpens(ctx, r, places)
-	return note, err
+	for key := range places {
+		last = max(last, key[strings.LastIndexByte(key, '/')+1:])
+	}
+	note, _, err = newestThatOpens(ctx, r, places)
+	return note, last, err
 }
 
 func readNote(ctx context.Context, r *Repo, p Provider, key string) ([]byte, error) {
