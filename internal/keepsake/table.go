@@ -48,6 +48,9 @@ func QualifiedName(name string) string {
 	return TableName("public", name)
 }
 
+// IsTable reports whether a table's full name is the one that a person wrote as name; none is "".
+func IsTable(full, name string) bool { return name != "" && full == QualifiedName(name) }
+
 // parts reads two parts with a dot between them.
 func parts(full string) (schema, table string, ok bool) {
 	schema, rest, ok := firstPart(full)

@@ -21,11 +21,7 @@ func (m *Manifest) Coverage() *keepsake.Coverage {
 			if table.Tier != tier || table.Kind == KindLargeObjects {
 				continue
 			}
-			name := keepsake.TableName(table.Schema, table.Name.Name)
-			if table.Root != "" {
-				name = table.Root
-			}
-			rows[name] += table.Rows
+			rows[table.Whole()] += table.Rows
 			t.Rows += table.Rows
 		}
 		for name, n := range rows {

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -119,6 +120,9 @@ type Table struct {
 	erasures *Erasures
 	stored   *storedSums // Rows and Hash without these; nil: there are none
 }
+
+// Whole returns the full name (keepsake.TableName) of the table that it is a partition of, or its own.
+func (t *Table) Whole() string { return cmp.Or(t.Root, keepsake.TableName(t.Schema, t.Name.Name)) }
 
 // Column is one column as COPY wrote it.
 type Column struct {

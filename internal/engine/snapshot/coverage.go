@@ -18,10 +18,9 @@ func (b *backup) readCoverage(ctx context.Context) {
 		}
 		return
 	}
-	if !slices.ContainsFunc(b.tables, func(t *tableRun) bool { return isTable(t.rel.Root, b.DataMap.Vendor.Table) }) {
+	if !slices.ContainsFunc(b.tables,
+		func(t *tableRun) bool { return keepsake.IsTable(t.rel.Root, b.DataMap.Vendor.Table) }) {
 		c.Vendors = nil // their rows are of a tier that this backup leaves out
 	}
 	b.manifest.Covers = &c
 }
-
-func isTable(full, name string) bool { return name != "" && full == keepsake.QualifiedName(name) }

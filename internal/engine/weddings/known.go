@@ -1,7 +1,6 @@
 package weddings
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -169,11 +168,11 @@ func (by *Finder) readBefore(
 	return search.Lost(newest, older...), ctx.Err()
 }
 
-// weddingsHash is the same for two points whose tables of weddings hold the same rows.
+// weddingsHash is the same for two points whose tables of weddings hold the same rows, in whatever partitions.
 func (by *Finder) weddingsHash(m *repository.Manifest) (hash repository.RowHash) {
 	for _, t := range m.Tables {
-		if cmp.Or(t.Schema, "public")+"."+t.Name.Name == keepsake.QualifiedName(by.dataMap.Wedding.Table) {
-			return t.Hash
+		if keepsake.IsTable(t.Whole(), by.dataMap.Wedding.Table) {
+			hash.AddHash(t.Hash)
 		}
 	}
 	return hash
