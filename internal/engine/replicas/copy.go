@@ -1,6 +1,7 @@
 package replicas
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -59,10 +60,10 @@ func CopyMissing(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*
 }
 
 // copyAll copies chunks to one provider.
-func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref,
+func copyAll(parent context.Context, r *Repo, x *Index, to Provider, chunks []*repository.Ref,
 	done func(*repository.Ref)) error {
 	bit := ProviderBit(r.Providers, to.Name)
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(parent)
 	g.SetLimit(LaneWorkers)
 	way := &flight{store: to.Store}
 	for _, c := range chunks {
@@ -89,7 +90,7 @@ func copyAll(ctx context.Context, r *Repo, x *Index, to Provider, chunks []*repo
 			return nil
 		})
 	}
-	return g.Wait()
+	return cmp.Or(g.Wait(), parent.Err()) // whoever was cancelled before the first has copied nothing
 }
 
 // anyCopy reads a chunk from the first provider with a sound copy, other than those in not. One that must be

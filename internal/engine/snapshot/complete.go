@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,9 +190,9 @@ func (c *completion) adopt(ctx context.Context, l *replicas.Lane) error {
 
 // readBack reads, at one provider, the copies that this run did not upload, and distrusts those that are not what the
 // manifest says.
-func (b *backup) readBack(ctx context.Context, l *replicas.Lane, chunks []*repository.Ref) error {
+func (b *backup) readBack(parent context.Context, l *replicas.Lane, chunks []*repository.Ref) error {
 	old := b.old()
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(parent)
 	g.SetLimit(replicas.LaneWorkers)
 	for _, c := range chunks {
 		if !old[c.ID] || b.index.Get(c.ID).At&l.Bit == 0 {
@@ -212,7 +213,7 @@ func (b *backup) readBack(ctx context.Context, l *replicas.Lane, chunks []*repos
 			return nil
 		})
 	}
-	return g.Wait()
+	return cmp.Or(g.Wait(), parent.Err())
 }
 
 // old returns the chunks that were there before this run.

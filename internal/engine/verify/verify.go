@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -251,14 +252,14 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 }
 
 // objects checks each chunk and each index page at each provider.
-func (v *verification) objects(ctx context.Context, refs []*repository.Ref, bad map[repository.ChunkID]uint16) error {
+func (v *verification) objects(parent context.Context, refs []*repository.Ref, bad map[repository.ChunkID]uint16) error {
 	v.track.Update(func(p *report.Progress) {
 		p.ChunksTotal += int64(len(refs))
 		for _, c := range refs {
 			p.BytesTotal += c.Size
 		}
 	})
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(parent)
 	g.SetLimit(max(replicas.LaneWorkers, v.Workers))
 	for _, c := range refs {
 		if ctx.Err() != nil {
@@ -281,7 +282,7 @@ func (v *verification) objects(ctx context.Context, refs []*repository.Ref, bad 
 			return nil
 		})
 	}
-	return g.Wait()
+	return cmp.Or(g.Wait(), parent.Err())
 }
 
 func (v *verification) object(ctx context.Context, p replicas.Provider, bit uint16, c *repository.Ref) error {
