@@ -53,6 +53,8 @@ type backup struct {
 	reading  *report.Tracker  // of these: no provider's progress
 	found    sync.Map         // with a writer's key: the chunks and pages, by id, that are not this run's
 
+	disorder sync.Once // that the server lists rows out of their order was said
+
 	pagesMu sync.Mutex
 	pages   map[repository.ChunkID]repository.Ref // slots and runs of the recovery point, and in the end its chunks
 	late    []*latePage
