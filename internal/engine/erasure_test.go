@@ -21,12 +21,17 @@ type erasing struct {
 }
 
 // everyOther rewrites every chunk of a table without every other row, stores what takes its place, removes
-// it, and returns the erasure and how many rows went.
+// it, and returns the erasure and how many rows went. Its clock is two days behind the platform's.
 func (e erasing) everyOther(point, table string) (*repository.Erasure, int64) {
 	e.t.Helper()
 	m := manifestIn(e.t, e.w.dirs[0], e.w.key, point)
-	now := time.Now()
-	out := &repository.Erasure{Format: 1, Repository: m.Repository, ID: repository.NewManifestID(now), Time: now.UTC()}
+	behind := time.Now().Add(-48 * time.Hour)
+	out := &repository.Erasure{
+		Format:     1,
+		Repository: m.Repository,
+		ID:         repository.NextID(behind, point),
+		Time:       behind.UTC(),
+	}
 	for i := range m.Tables {
 		if m.Tables[i].Name.Name != table {
 			continue

@@ -15,8 +15,9 @@ import (
 // maxErasure bounds an erasure, in bytes, sealed.
 const maxErasure = 256 << 20
 
-// Load reads the index of a recovery point and applies later erasures to it. An earlier erasure does not concern the
-// point: it may name a chunk that was backed up again since, with rows that the platform still had. When an erasure
+// Load reads the index of a recovery point and applies later erasures to it: ids tell which are later, and no clock. An
+// earlier erasure does not concern the point: it may name a chunk that was backed up again since, with rows that the
+// platform still had. When an erasure
 // cannot be read, Load fails, because nobody could say which rows are left.
 func (l Listing) Load(ctx context.Context, r *Repo, src *Source, m *repository.Manifest) error {
 	if err := m.Load(ctx, src.Page); err != nil {
@@ -28,7 +29,7 @@ func (l Listing) Load(ctx context.Context, r *Repo, src *Source, m *repository.M
 		if err != nil {
 			return err
 		}
-		if e.Time.After(m.Time) {
+		if e.ID > m.ID {
 			list = append(list, e)
 		}
 	}

@@ -95,6 +95,18 @@ func (l Listing) NewestFirst() []string {
 	return ids
 }
 
+// Last returns the last id of a manifest or an erasure that any provider lists, or "". The next of either comes after
+// it (repository.NextID), so that ids tell which erasures a recovery point was written before.
+func (l Listing) Last() (id string) {
+	for point := range l.At {
+		id = max(id, point)
+	}
+	for key := range l.erasures {
+		id = max(id, strings.TrimPrefix(key, repository.ErasurePrefix))
+	}
+	return id
+}
+
 // Holders returns the providers that list the manifest, in order of preference.
 func (l Listing) Holders(providers []Provider, id string) []Provider {
 	return slices.DeleteFunc(slices.Clone(providers), func(p Provider) bool { return !l.At[id][p.Name] })

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/zeebo/xxh3"
 )
@@ -239,8 +238,8 @@ func (e erasedJSON) leave(went, dropped []int) (taken []string, left []int) {
 	return taken, left
 }
 
-// erasures reads those that are later than the recovery point.
-func (r *reader) erasures(point time.Time) {
+// erasures reads those whose id is after the recovery point's.
+func (r *reader) erasures(point string) {
 	r.erased = map[string]erasedJSON{}
 	names, err := filepath.Glob(filepath.Join("testdata", "v1", "repository", "erasures", "*"))
 	r.must(err)
@@ -249,7 +248,6 @@ func (r *reader) erasures(point time.Time) {
 		var e struct {
 			Format         int
 			Repository, ID string
-			Time           time.Time
 			Chunks         []erasedJSON
 		}
 		r.must(json.Unmarshal(r.open(name, 7, "erasures"), &e))
@@ -257,7 +255,7 @@ func (r *reader) erasures(point time.Time) {
 			r.t.Errorf("%+v", e)
 		}
 		for _, c := range e.Chunks {
-			if e.Time.After(point) {
+			if e.ID > point {
 				r.erased[c.Old] = c
 			}
 		}

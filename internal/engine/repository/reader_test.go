@@ -355,7 +355,7 @@ func TestReadFromNothing(t *testing.T) {
 	for _, c := range m.Schema {
 		out.Write(r.content(c, "chunks", "chunk ids", 1))
 	}
-	r.erasures(m.Time)
+	r.erasures(m.ID)
 	for _, document := range r.documents(m.Index.Tables) {
 		var table tableJSON
 		r.must(json.Unmarshal(document, &table))

@@ -59,7 +59,7 @@ type backup struct {
 	pages   map[repository.ChunkID]repository.Ref // slots and runs of the recovery point, and in the end its chunks
 	late    []*latePage
 
-	newestPoint         string // that any provider lists; empty: none
+	lastID              string // of the manifests and erasures that providers list; empty: none
 	newest              uint64 // the transaction after the snapshot
 	parentOldest        uint64 // the oldest transaction that ran at the parent's snapshot; 0: unknown
 	chunksNew, bytesNew atomic.Int64
@@ -197,7 +197,7 @@ func (b *backup) plan() {
 	m := &repository.Manifest{
 		Format:     repository.FormatVersion,
 		Repository: b.repo.Keys.Repository(),
-		ID:         b.repo.Keys.PointID(b.snapshot.Time, b.newestPoint),
+		ID:         b.repo.Keys.PointID(b.snapshot.Time, b.lastID),
 		Time:       b.snapshot.Time.UTC(),
 		Type:       b.in.Type,
 		Note:       b.in.Note,

@@ -22,20 +22,18 @@ type parentIndex struct {
 	refs   []*repository.Ref // every chunk and index page, some several times
 }
 
-// findParent finds the newest recovery point, and reads the newest that can be built upon. A writer can read none.
+// findParent lists what the recovery point comes after, and reads the newest one that can be built upon. A writer can
+// read none.
 func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error {
 	listing, err := replicas.ListManifests(ctx, live)
 	if err != nil {
 		return err
 	}
-	ids := listing.NewestFirst()
-	if len(ids) > 0 {
-		b.newestPoint = ids[0]
-	}
+	b.lastID = listing.Last()
 	if b.repo.Keys.WritesOnly() {
 		return nil
 	}
-	for _, id := range ids {
+	for _, id := range listing.NewestFirst() {
 		m, _, err := b.Replicas.ReadManifest(ctx, b.repo, listing.Holders(live, id), id)
 		if err == nil && m.Type != keepsake.BackupFull && m.Type != keepsake.BackupIncremental {
 			continue
