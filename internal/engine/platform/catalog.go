@@ -61,8 +61,10 @@ type Catalog struct {
 	Unreadable []repository.Name // tables of managed schemas the role may not read; pg_dump must leave them out
 }
 
-// fullName is the TableName of a relation c in a namespace n.
-var fullName = keepsake.TableNameSQL("n.nspname", "c.relname")
+// FullNameSQL is the TableName of a relation c in a namespace n, in SQL.
+var FullNameSQL = keepsake.TableNameSQL("n.nspname", "c.relname")
+
+var fullName = FullNameSQL
 
 // userSchema is the condition that a namespace n belongs to the platform and not to PostgreSQL.
 const userSchema = `n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -58,8 +59,7 @@ func quoted(table string) string {
 	return quote(schema, name)
 }
 
-// fullName is the full name of a relation c in a namespace n, in SQL.
-var fullName = keepsake.TableNameSQL("n.nspname", "c.relname")
+var fullName = platform.FullNameSQL
 
 // list quotes column names after a prefix such as "p.".
 func list(prefix string, names []string) string {
