@@ -33,6 +33,7 @@ type Relation struct {
 	Readable  bool // the role has SELECT
 	Hidden    bool // row-level security would hide rows from the role
 	HasKey    bool
+	Access    string // the table access method, where it is not heap: what places mean there, nobody knows
 }
 
 // Column is one column with stored values.
@@ -158,7 +159,8 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 		` from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
 		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), `+fullName+`),
 		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
-		       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+		       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary),
+		       coalesce((select a.amname from pg_am a where a.oid = c.relam and a.amname <> 'heap'), '')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'r' and c.relpersistence = 'p' and `+userSchema+` and not `+ofExtension+`
 		order by pg_table_size(c.oid) desc, n.nspname, c.relname`)
@@ -169,7 +171,7 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 		var r Relation
 		var oid int64
 		err := row.Scan(&oid, &r.Schema, &r.Name, &r.Partition, &r.Rows,
-			&r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden, &r.HasKey)
+			&r.Pages, &r.Bytes, &r.Root, &r.Readable, &r.Hidden, &r.HasKey, &r.Access)
 		r.OID = uint32(oid)
 		return r, err
 	})

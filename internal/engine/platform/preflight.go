@@ -32,7 +32,7 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 					"newer servers", s.Server, dumpMajor),
 				fmt.Sprintf("install postgresql-client-%d", major)})
 	}
-	var unreadable, hidden, keyless []string
+	var unreadable, hidden, keyless, foreign []string
 	for _, t := range c.Tables {
 		switch {
 		case !t.Readable:
@@ -42,6 +42,9 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 		}
 		if !t.HasKey {
 			keyless = append(keyless, t.FullName())
+		}
+		if t.Access != "" {
+			foreign = append(foreign, t.FullName()+" ("+t.Access+")")
 		}
 	}
 	if len(unreadable) > 0 {
@@ -56,6 +59,11 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 		found = append(found, Finding{false, some(keyless) +
 			" have no primary key, so they are backed up and restored whole, but single rows of them cannot be compared",
 			"add a primary key where one wedding's rows should be restorable"})
+	}
+	if len(foreign) > 0 {
+		found = append(found, Finding{false, some(foreign) +
+			" have another table access method than heap, so every backup reads them whole, each with one session",
+			"nothing is missing; where they are large, plan for the time"})
 	}
 	return found
 }

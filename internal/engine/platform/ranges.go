@@ -50,7 +50,8 @@ func PageRanges(pages int64, rangePages uint32) []PageRange {
 // placePrefix is what stands before a row's own columns in a statement of CopyRows: the tuple's place.
 const placePrefix = "ctid"
 
-// CopyRows returns the statement that reads the rows of a page range, each with its place before its columns.
+// CopyRows returns the statement that reads the rows of a page range, each with its place before its columns. The rows
+// of a table that is no heap have no places, and its only range is all of it.
 func (r Relation) CopyRows(p PageRange, encoding string) string {
 	var b strings.Builder
 	r.columns(&b)
@@ -82,7 +83,12 @@ func (r Relation) CopyPlaces(places []TID, encoding string) string {
 }
 
 func (r Relation) columns(b *strings.Builder) {
-	b.WriteString("copy (select " + placePrefix)
+	b.WriteString("copy (select ")
+	if r.Access == "" {
+		b.WriteString(placePrefix)
+	} else {
+		b.WriteString("'(0,0)'::tid")
+	}
 	for _, c := range r.Columns {
 		b.WriteString(", " + pgx.Identifier{c.Name}.Sanitize())
 	}
@@ -130,7 +136,11 @@ func (r Relation) eachRange(ranges []PageRange, transaction uint64, what string)
 }
 
 func (r Relation) from(b *strings.Builder, p PageRange) {
-	fmt.Fprintf(b, " from only %s where ctid >= '(%d,0)'", pgx.Identifier{r.Schema, r.Name}.Sanitize(), p.From)
+	fmt.Fprintf(b, " from only %s", pgx.Identifier{r.Schema, r.Name}.Sanitize())
+	if r.Access != "" { // it has one range
+		return
+	}
+	fmt.Fprintf(b, " where ctid >= '(%d,0)'", p.From)
 	if p.To != 0 {
 		fmt.Fprintf(b, " and ctid < '(%d,0)'", p.To)
 	}

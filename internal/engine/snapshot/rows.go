@@ -67,7 +67,7 @@ func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) erro
 	}
 	if begin {
 		c.rows++
-		c.unplaced = c.unplaced || !end || !c.slots.Add(slot)
+		c.unplaced = c.unplaced || c.t.rel.Access != "" || !end || !c.slots.Add(slot)
 		c.noteKeys(row, end)
 	}
 	c.w.buf = append(c.w.buf, row...)

@@ -72,7 +72,11 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 		before = previous.RangePages
 	}
 	t.pages = rel.RangePages(b.snapshot.Catalog.BlockSize, before)
-	for _, r := range platform.PageRanges(rel.Pages, t.pages) {
+	pages := rel.Pages
+	if rel.Access != "" { // read whole
+		pages = 0
+	}
+	for _, r := range platform.PageRanges(pages, t.pages) {
 		t.ranges = append(t.ranges, repository.Range{From: r.From, To: r.To})
 	}
 	t.left.Store(int64(len(t.ranges)))
@@ -81,8 +85,8 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 		!slices.Equal(known.Columns, columnsOf(rel))) {
 		known = nil
 	}
-	if b.in.Type != keepsake.BackupFull && known != nil && b.sameIdentity() && known.Layout == rel.Layout &&
-		known.RangePages == t.pages {
+	if b.in.Type != keepsake.BackupFull && known != nil && rel.Access == "" && b.sameIdentity() &&
+		known.Layout == rel.Layout && known.RangePages == t.pages {
 		t.parent = known
 	}
 	t.lists = b.newTableLists(t, known)

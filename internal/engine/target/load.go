@@ -153,7 +153,10 @@ func (l *Loader) Parts(ctx context.Context, t *repository.Table, bytes int64) ([
 		return []platform.PageRange{{}}, nil
 	}
 	var pages int64
-	err := l.conn.QueryRow(ctx, "select pg_relation_size($1::text::regclass) / current_setting('block_size')::int8",
+	err := l.conn.QueryRow(ctx, `
+		select case when exists (select from pg_class c join pg_am a on a.oid = c.relam
+		                         where c.oid = $1::text::regclass and a.amname <> 'heap') then 0 -- all of it at once
+		       else pg_relation_size($1::text::regclass) / current_setting('block_size')::int8 end`,
 		tableName(t)).Scan(&pages)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the table's size: %w", err)
