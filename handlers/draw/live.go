@@ -90,7 +90,7 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) vi
 	copies := drawingOf(kind).live.copies
 	if copies {
 		live.ProvidersTitle, live.ProvidersText, live.Moved = "Copies",
-			"Each provider confirms every piece by size and checksum", "Sent"
+			"New pieces are confirmed by checksum; those that are there already, by name and size", "Sent"
 	}
 	for _, pr := range p.Providers {
 		if !copies && pr.Confirmed == 0 && pr.Bytes == 0 && pr.Error == "" {
@@ -109,8 +109,8 @@ func buildLive(kind console.Kind, p *engine.Progress, tone ui.Tone, pc *Pace) vi
 	return live
 }
 
-// waitingFor says which providers keep an operation that makes copies from ending, once its rows are read, and where the
-// recovery point is already. Elsewhere it says which provider does not answer.
+// waitingFor says which providers keep an operation that makes copies from ending, once its rows are read, and where
+// the recovery point is already. Elsewhere it says which provider does not answer.
 func waitingFor(kind console.Kind, p engine.Progress) string {
 	var have, silent, busy []string
 	for _, pr := range p.Providers {

@@ -7,10 +7,12 @@ import (
 
 // Copy is the state of one recovery point at one provider.
 type Copy struct {
-	Provider  string `json:"name"`
-	Medium    string `json:"medium"`
-	Offsite   bool   `json:"offsite"`
-	Confirmed bool   `json:"confirmed"` // every object it needs was confirmed there, by size and checksum
+	Provider string `json:"name"`
+	Medium   string `json:"medium"`
+	Offsite  bool   `json:"offsite"`
+	// Confirmed: every object it needs is there. What a backup sent was compared by checksum, and what was there already
+	// by name and size; full backups, deep verifications and deep repairs read it back.
+	Confirmed bool   `json:"confirmed"`
 	Error     string `json:"error,omitempty"`
 }
 

@@ -129,7 +129,7 @@ type VerifyResult struct {
 // sound.
 type PointProof struct {
 	RowsExpected int64        `json:"rows_expected"`    // that the snapshot read
-	RowsFound    int64        `json:"rows_found"`       // whose chunks have a sound copy somewhere
+	RowsFound    int64        `json:"rows_found"`       // by the index, of ranges whose chunks have a sound copy somewhere
 	Tables       []TableProof `json:"tables,omitempty"` // those with fewer rows than expected
 	// by provider: the share of its objects that are there and sound, 0 to 1
 	Integrity map[string]float64 `json:"integrity"`

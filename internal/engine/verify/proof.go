@@ -10,7 +10,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// proof counts the rows that can be read from somewhere, and what each provider holds of the point.
+// proof counts the rows that can be read from somewhere, as the index says how many each range has, and what each
+// provider holds of the point. A restore counts and hashes the rows themselves.
 func (v *verification) proof(ctx context.Context, m *repository.Manifest, refs []*repository.Ref, sound map[string]bool,
 	bad map[repository.ChunkID]uint16) (report.PointProof, error) {
 	out := report.PointProof{Integrity: map[string]float64{}}

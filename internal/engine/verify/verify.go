@@ -44,8 +44,8 @@ type verification struct {
 }
 
 // Verify checks recovery points at every provider. It checks that the manifest opens and that every chunk is there
-// with its size. With deep it also checks that every chunk's bytes are the stored ones, open, and hold the rows that
-// they promise. Findings name each bad copy.
+// with its size. With deep it also checks that every chunk's bytes are the stored ones, open, and are what its id
+// names. Findings name each bad copy.
 func (by *Verifier) Verify(
 	ctx context.Context, in report.VerifyInput, reporter report.Reporter,
 ) (report.VerifyResult, error) {
@@ -252,7 +252,8 @@ func (v *verification) manifest(ctx context.Context, id string) (*repository.Man
 }
 
 // objects checks each chunk and each index page at each provider.
-func (v *verification) objects(parent context.Context, refs []*repository.Ref, bad map[repository.ChunkID]uint16) error {
+func (v *verification) objects(parent context.Context, refs []*repository.Ref,
+	bad map[repository.ChunkID]uint16) error {
 	v.track.Update(func(p *report.Progress) {
 		p.ChunksTotal += int64(len(refs))
 		for _, c := range refs {
