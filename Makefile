@@ -3,10 +3,10 @@ SHELL := /bin/bash
 TOOL := go tool -modfile=tools.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test bench generate lint
+.PHONY: help demo demo-reset test test-versions bench generate lint
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: ## a whole world to try Keepsake in (WEDDINGS=2000, SIZE=large, PORT=8080)
 	@KEEPSAKE_SETUP=server bash scripts/setup.sh
@@ -20,6 +20,9 @@ demo-reset: ## forget the demo's world
 test: ## everything, unit to browser
 	@bash scripts/setup.sh
 	go test -race -shuffle=on -timeout 30m ./...
+
+test-versions: ## what depends on versions, beside PostgreSQL 17 and 18, and 15 restored there (RUN=. is every test)
+	@bash scripts/test-versions.sh '$(RUN)'
 
 bench: ## Keepsake beside pg_dump, pg_restore and pgBackRest, and its console under load, as tables
 	@KEEPSAKE_SETUP=bench bash scripts/setup.sh

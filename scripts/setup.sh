@@ -3,6 +3,7 @@
 # Both need the PostgreSQL server with its clients.
 # The tests also need Chromium, PgBouncer, a C compiler, make, curl and jq; KEEPSAKE_SETUP=server leaves these out.
 # KEEPSAKE_SETUP=bench leaves them out too and adds pgBackRest, which the benchmark measures.
+# KEEPSAKE_SETUP=versions leaves them out too and adds debootstrap, which brings other versions of PostgreSQL.
 # It says what it does, and does nothing where everything is there.
 # On Debian and its kin it needs root or sudo; elsewhere it names what to install.
 set -euo pipefail
@@ -28,6 +29,9 @@ missing=()
 have_postgres || missing+=(postgresql)
 if [ "${KEEPSAKE_SETUP:-all}" = bench ]; then
   command -v pgbackrest >/dev/null || missing+=(pgbackrest)
+fi
+if [ "${KEEPSAKE_SETUP:-all}" = versions ]; then
+  [ -x /usr/sbin/debootstrap ] || missing+=(debootstrap debian-archive-keyring)
 fi
 if [ "${KEEPSAKE_SETUP:-all}" = all ]; then
   command -v chromium >/dev/null || missing+=(chromium)

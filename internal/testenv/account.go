@@ -7,18 +7,20 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // unprivileged returns the account a server must run as that refuses root, or nil when this process is not root.
-func unprivileged() (*syscall.Credential, error) {
+// Another root has accounts of its own.
+func unprivileged(root string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
+		u, err := lookup(root, name)
 		if err != nil {
 			continue
 		}
@@ -33,6 +35,23 @@ func unprivileged() (*syscall.Credential, error) {
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
 	return nil, errors.New("PostgreSQL does not run as root, and there is no account postgres or nobody to run it as")
+}
+
+// lookup finds an account of a root.
+func lookup(root, name string) (*user.User, error) {
+	if root == "" {
+		return user.Lookup(name)
+	}
+	accounts, err := os.ReadFile(filepath.Join(root, "etc/passwd"))
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(accounts)) {
+		if f := strings.Split(line, ":"); f[0] == name && len(f) > 3 {
+			return &user.User{Username: name, Uid: f[2], Gid: f[3]}, nil
+		}
+	}
+	return nil, user.UnknownUserError(name)
 }
 
 // asAccount is how a child runs as cred with its data in dir. The data belongs to the account; when a folder on the way

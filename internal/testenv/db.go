@@ -3,6 +3,7 @@ package testenv
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 
@@ -13,6 +14,19 @@ var (
 	sharedPostgres shared[*Postgres]
 	databases      atomic.Int64
 )
+
+// settings are those of every server here.
+var settings = map[string]string{
+	"wal_level":                 "logical",
+	"max_connections":           "200",
+	"max_wal_senders":           "40",
+	"max_replication_slots":     "40",
+	"max_prepared_transactions": "10",
+	"fsync":                     "off",
+	"synchronous_commit":        "off",
+	"full_page_writes":          "off",
+	"autovacuum_naptime":        "1h", // an autovacuum in the middle of a test is noise; tests that want ANALYZE say so
+}
 
 // DB returns the URL of a fresh, empty database for the superuser, on one server per test binary (wal_level logical,
 // 200 connections, no fsync). The database is dropped when the test ends.
@@ -58,17 +72,7 @@ func fresh(t testing.TB, options string) string {
 func sharedServer(t testing.TB) *Postgres {
 	t.Helper()
 	return sharedPostgres.get(t, func(ctx context.Context) (*Postgres, error) {
-		p, err := StartPostgres(ctx, PostgresOptions{Settings: map[string]string{
-			"wal_level":                 "logical",
-			"max_connections":           "200",
-			"max_wal_senders":           "40",
-			"max_replication_slots":     "40",
-			"max_prepared_transactions": "10",
-			"fsync":                     "off",
-			"synchronous_commit":        "off",
-			"full_page_writes":          "off",
-			"autovacuum_naptime":        "1h", // an autovacuum in the middle of a test is noise; tests that want ANALYZE say so
-		}})
+		p, err := StartPostgres(ctx, PostgresOptions{Settings: settings})
 		if err == nil {
 			atExit(p.Stop)
 		}
@@ -85,4 +89,35 @@ func (p *Postgres) dropDatabase(ctx context.Context, name string) error {
 		return err
 	}
 	return p.exec(ctx, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
+}
+
+// olderRoot names the variable with the root of a Debian that has an older PostgreSQL. scripts/test-versions.sh sets
+// it.
+const olderRoot = "KEEPSAKE_OLDER_ROOT"
+
+// Older returns an empty server of an older version of PostgreSQL, which is stopped when the test ends. It skips the
+// test where there is none.
+func Older(t testing.TB) *Postgres {
+	t.Helper()
+	root := os.Getenv(olderRoot)
+	if root == "" {
+		t.Skip(olderRoot + " names no root with an older PostgreSQL: make test-versions does")
+	}
+	p, err := StartPostgres(t.Context(), PostgresOptions{Root: root, Settings: settings})
+	if err != nil {
+		t.Fatalf("start the older PostgreSQL: %v", err)
+	}
+	t.Cleanup(p.Stop)
+	return p
+}
+
+// Server returns an empty server of the test's own, for what would disturb others: roles, settings of the server.
+func Server(t testing.TB) *Postgres {
+	t.Helper()
+	p, err := StartPostgres(t.Context(), PostgresOptions{Settings: settings})
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	t.Cleanup(p.Stop)
+	return p
 }

@@ -24,11 +24,11 @@ func Pooler(t testing.TB, database string) string {
 	if err != nil {
 		t.Fatalf("read the database's URL: %v", err)
 	}
-	cred, err := unprivileged() // it refuses to run as root
+	cred, err := unprivileged("") // it refuses to run as root
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := tempDir("pooler")
+	dir, err := tempDir("", "pooler")
 	if err != nil {
 		t.Fatal(err)
 	}

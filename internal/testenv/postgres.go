@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,7 +30,10 @@ const (
 // PostgresOptions says where and how a private server runs.
 type PostgresOptions struct {
 	// data folder, created and initialised if it is not there; "" is a temporary one, removed by Stop
-	Dir      string
+	Dir string
+	// root of another Debian, whose newest server runs there by chroot, which only root may; "" is this machine's own.
+	// Dir lies below it.
+	Root     string
 	Port     int               // TCP port on 127.0.0.1; 0 is a free one
 	Settings map[string]string // server settings, such as wal_level
 	Log      io.Writer         // the server's log; nil keeps only the last lines, for errors
@@ -41,6 +45,7 @@ type Postgres struct {
 	Dir  string
 
 	password  string
+	root      string
 	account   *syscall.Credential // nil: this process's own
 	temporary bool
 	child     *child
@@ -50,17 +55,17 @@ type Postgres struct {
 // (or nobody), to which the data folder is given. A folder of an earlier server, also one that was killed, is
 // continued.
 func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
-	bin, err := postgresBin()
+	bin, err := postgresBin(o.Root)
 	if err != nil {
 		return nil, err
 	}
-	cred, err := unprivileged()
+	cred, err := unprivileged(o.Root)
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{Dir: o.Dir, Port: o.Port, account: cred}
+	p := &Postgres{Dir: o.Dir, Port: o.Port, root: o.Root, account: cred}
 	if p.Dir == "" {
-		if p.Dir, err = tempDir("postgres"); err != nil {
+		if p.Dir, err = tempDir(o.Root, "postgres"); err != nil {
 			return nil, err
 		}
 		p.temporary = true
@@ -68,10 +73,10 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	if p.Dir, err = filepath.Abs(p.Dir); err != nil {
 		return nil, err
 	}
-	if p.password, err = prepareCluster(ctx, bin, p.Dir, cred); err != nil {
+	if err := p.prepareCluster(ctx, bin); err != nil {
 		return nil, err
 	}
-	if err := p.start(ctx, bin, cred, o); err != nil {
+	if err := p.start(ctx, bin, o); err != nil {
 		p.Stop()
 		return nil, err
 	}
@@ -80,7 +85,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 
 // start runs the server, again on another port when the free port was taken in between, and again while the last
 // processes of a killed server still hold the folder.
-func (p *Postgres) start(ctx context.Context, bin string, cred *syscall.Credential, o PostgresOptions) error {
+func (p *Postgres) start(ctx context.Context, bin string, o PostgresOptions) error {
 	if err := awaitPredecessor(ctx, p.Dir); err != nil {
 		return err
 	}
@@ -91,14 +96,14 @@ func (p *Postgres) start(ctx context.Context, bin string, cred *syscall.Credenti
 				return err
 			}
 		}
-		args := []string{"-D", p.Dir, "-c", "listen_addresses=127.0.0.1",
+		args := []string{"-D", p.inside(p.Dir), "-c", "listen_addresses=127.0.0.1",
 			"-c", "port=" + strconv.Itoa(p.Port), "-c", "unix_socket_directories="}
 		for _, name := range slices.Sorted(maps.Keys(o.Settings)) {
 			args = append(args, "-c", name+"="+o.Settings[name])
 		}
 		cmd := exec.Command(filepath.Join(bin, "postgres"), args...)
 		cmd.Dir = "/" // not a folder that the account may be unable to enter
-		cmd.SysProcAttr = asAccount(cred, p.Dir)
+		cmd.SysProcAttr = p.asAccount()
 		if p.child, err = startChild(cmd, syscall.SIGQUIT, o.Log); err != nil {
 			return err
 		}
@@ -126,7 +131,7 @@ func (p *Postgres) answers(ctx context.Context) error {
 	if err := conn.QueryRow(ctx, "show data_directory").Scan(&dir); err != nil {
 		return err
 	}
-	if dir != p.Dir {
+	if dir != p.inside(p.Dir) {
 		return fmt.Errorf("port %d belongs to the server of %s", p.Port, dir)
 	}
 	return nil
@@ -147,8 +152,18 @@ func (p *Postgres) URL(database string) string {
 // Command is a program that runs as the account which the server's files belong to, until ctx ends.
 func (p *Postgres) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.SysProcAttr = "/", asAccount(p.account, p.Dir)
+	cmd.Dir, cmd.SysProcAttr = "/", p.asAccount()
 	return cmd
+}
+
+// inside is what a path is called in the root where the server runs.
+func (p *Postgres) inside(path string) string { return strings.TrimPrefix(path, p.root) }
+
+// asAccount is how the server's programs run.
+func (p *Postgres) asAccount() *syscall.SysProcAttr {
+	attr := asAccount(p.account, p.Dir)
+	attr.Chroot = p.root
+	return attr
 }
 
 // Give makes a file or a folder belong to that account.
@@ -184,63 +199,57 @@ func (p *Postgres) Stop() {
 	}
 }
 
-// prepareCluster makes sure dir holds an initialised cluster that belongs to the account, and returns its password. A
-// cluster is built beside its place and renamed, so that an interrupted start leaves nothing half made.
-func prepareCluster(ctx context.Context, bin, dir string, cred *syscall.Credential) (string, error) {
-	if _, err := os.Stat(filepath.Join(dir, "PG_VERSION")); err == nil {
-		password, err := os.ReadFile(filepath.Join(dir, passwordFile))
+// prepareCluster makes sure the folder holds an initialised cluster that belongs to the account, and learns its
+// password. A cluster is built beside its place and renamed, so that an interrupted start leaves nothing half made.
+func (p *Postgres) prepareCluster(ctx context.Context, bin string) error {
+	if _, err := os.Stat(filepath.Join(p.Dir, "PG_VERSION")); err == nil {
+		password, err := os.ReadFile(filepath.Join(p.Dir, passwordFile))
 		if err != nil {
-			return "", fmt.Errorf("read the password of the server in %s: %w", dir, err)
+			return fmt.Errorf("read the password of the server in %s: %w", p.Dir, err)
 		}
-		return string(password), nil
+		p.password = string(password)
+		return nil
 	} else if !errors.Is(err, os.ErrNotExist) {
-		return "", err
+		return err
 	}
-	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("%s holds something that is no PostgreSQL cluster: choose another folder or empty it: %w",
-			dir, err)
+	if err := os.Remove(p.Dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s holds something that is no PostgreSQL cluster: choose another folder or empty it: %w",
+			p.Dir, err)
 	}
-	fresh := dir + ".new"
+	fresh := p.Dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o700)); err != nil {
-		return "", fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if cred != nil {
-		if err := os.Chown(fresh, int(cred.Uid), int(cred.Gid)); err != nil {
-			return "", fmt.Errorf("give the data folder to the server's account: %w", err)
-		}
+	if err := p.Give(fresh); err != nil {
+		return fmt.Errorf("give the data folder to the server's account: %w", err)
 	}
-	password := rand.Text()
-	if err := initdb(ctx, bin, fresh, password, cred); err != nil {
-		return "", err
+	p.password = rand.Text()
+	if err := p.initdb(ctx, bin, fresh); err != nil {
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(fresh, passwordFile), []byte(password), 0o600); err != nil {
-		return "", err
+	if err := os.WriteFile(filepath.Join(fresh, passwordFile), []byte(p.password), 0o600); err != nil {
+		return err
 	}
-	if cred != nil { // whoever copies the folder as that account copies all of it
-		if err := os.Chown(filepath.Join(fresh, passwordFile), int(cred.Uid), int(cred.Gid)); err != nil {
-			return "", fmt.Errorf("give the password to the server's account: %w", err)
-		}
+	// Whoever copies the folder as that account copies all of it.
+	if err := p.Give(filepath.Join(fresh, passwordFile)); err != nil {
+		return fmt.Errorf("give the password to the server's account: %w", err)
 	}
-	return password, os.Rename(fresh, dir)
+	return os.Rename(fresh, p.Dir)
 }
 
 // initdb fills the empty folder dir.
-func initdb(ctx context.Context, bin, dir, password string, cred *syscall.Credential) error {
+func (p *Postgres) initdb(ctx context.Context, bin, dir string) error {
 	pwfile := dir + ".password" // initdb wants its folder empty
-	if err := os.WriteFile(pwfile, []byte(password+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(pwfile, []byte(p.password+"\n"), 0o600); err != nil {
 		return err
 	}
 	defer os.Remove(pwfile)
-	if cred != nil {
-		if err := os.Chown(pwfile, int(cred.Uid), int(cred.Gid)); err != nil {
-			return err
-		}
+	if err := p.Give(pwfile); err != nil {
+		return fmt.Errorf("give the password to the server's account: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", dir, "--username", superuser, "--pwfile",
-		pwfile,
-		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = asAccount(cred, dir)
+	cmd := p.Command(ctx, filepath.Join(bin, "initdb"), "--pgdata", p.inside(dir), "--username", superuser,
+		"--pwfile", p.inside(pwfile), "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync",
+		"--no-instructions")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initialise a PostgreSQL cluster: %w: %s", err, out)
 	}

@@ -12,18 +12,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// postgresBin returns the folder of the newest installed server's programs.
-func postgresBin() (string, error) {
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+// postgresBin returns the folder of the newest server's programs that are installed in a root, as it is called there.
+func postgresBin(root string) (string, error) {
+	found, err := filepath.Glob(filepath.Join(root, "/usr/lib/postgresql/*/bin/postgres"))
 	if err != nil {
 		return "", err
 	}
 	if len(found) > 0 {
 		newest := slices.MaxFunc(found, func(a, b string) int { return cmp.Compare(majorOf(a), majorOf(b)) })
-		return filepath.Dir(newest), nil
+		return strings.TrimPrefix(filepath.Dir(newest), root), nil
+	}
+	if root != "" {
+		return "", fmt.Errorf("no PostgreSQL server is installed in %s", root)
 	}
 	path, err := exec.LookPath("postgres")
 	if err != nil {

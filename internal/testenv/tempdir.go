@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// tempDir makes a folder for a shared server, named after this process, and removes those that dead processes left
-// behind.
-func tempDir(kind string) (string, error) {
-	base := filepath.Join(os.TempDir(), fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
+// tempDir makes a folder for a shared server in a root, named after this process, and removes those that dead processes
+// left behind.
+func tempDir(root, kind string) (string, error) {
+	base := filepath.Join(root, os.TempDir(), fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
 	if err := os.MkdirAll(base, 0o711); err != nil {
 		return "", fmt.Errorf("make the folder of the test servers: %w", err)
 	}

@@ -186,6 +186,21 @@ func (c *Catalog) readNotCarried(ctx context.Context, conn *pgx.Conn) error {
 		where c.relkind = 'S' and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'select') end and `+
 		userSchema+` and not `+ofExtension+`
 		union all
+		select 'materialized view rows', `+fullName+`,
+		       'a restore computes them from the rows that it restored: what was stale on the platform is fresh'
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind = 'm' and c.relispopulated and `+userSchema+` and not `+ofExtension+`
+		union all
+		select 'index', `+fullName+`,
+		       'it is invalid, because the CREATE INDEX CONCURRENTLY that made it was interrupted: pg_dump leaves it out'
+		from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+		where not i.indisvalid and c.relkind = 'i' and `+userSchema+`
+		union all
+		select 'constraint', `+fullName+` || ' ' || k.conname,
+		       'it is inherited and NOT VALID; a restore makes the table with it, so that it holds for every row'
+		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
+		where k.contype = 'n' and not k.convalidated and k.coninhcount > 0 and `+userSchema+`
+		union all
 		select 'subscription', s.subname, 'it would start to replicate into the restored database; create it again by hand'
 		from pg_stat_subscription s
 		union all

@@ -131,7 +131,28 @@ func (r *restore) createTables(ctx context.Context) error {
 	if err := r.loseTables(ctx); err != nil {
 		return err
 	}
+	if err := r.compareExtensions(ctx); err != nil {
+		return err
+	}
 	return r.target.CreateObjects(ctx, r.manifest.Objects)
+}
+
+// compareExtensions names the extensions whose version is another one than on the platform: a server makes its own.
+func (r *restore) compareExtensions(ctx context.Context) error {
+	versions, err := r.target.Extensions(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the extensions: %w", err)
+	}
+	for _, e := range r.manifest.Extensions {
+		if has, there := versions[e.Name]; there && has != e.Version {
+			r.notCarried(keepsake.NotCarried{
+				Kind:   "extension version",
+				Name:   e.Name,
+				Reason: fmt.Sprintf("the platform had version %s, the target's server makes %s", e.Version, has),
+			})
+		}
+	}
+	return nil
 }
 
 // finishSchema brings sequences, indexes, constraints, triggers, policies and grants, and refreshes materialized views.

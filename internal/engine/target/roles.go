@@ -28,13 +28,16 @@ func (t *Target) MissingExtensions(ctx context.Context, wanted []repository.Exte
 	return missing, nil
 }
 
-// Extensions returns the extensions that the database has.
-func (t *Target) Extensions(ctx context.Context) ([]string, error) {
-	rows, err := t.conn.Query(ctx, "select extname from pg_extension")
+// Extensions returns the extensions that the database has, each with its version.
+func (t *Target) Extensions(ctx context.Context) (map[string]string, error) {
+	rows, err := t.conn.Query(ctx, "select extname, extversion from pg_extension")
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	versions := map[string]string{}
+	var name, version string
+	_, err = pgx.ForEachRow(rows, []any{&name, &version}, func() error { versions[name] = version; return nil })
+	return versions, err
 }
 
 // SeesEverything reports whether row-level security can never hide rows from the connecting role.
