@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -64,5 +65,30 @@ func TestWhatFallsShortIsAlertedOf(t *testing.T) {
 	want := []string{"backup.end", "verify.end", "repair.end"}
 	if got := told(t, w); !slices.Equal(got, want) {
 		t.Errorf("told of %q, want %q", got, want)
+	}
+}
+
+// TestWhoSkipsWhatFellShortIsOnRecord: moving an address on past an entry that it should hear of is a security event,
+// and past one that nobody has to hear of it is nothing.
+func TestWhoSkipsWhatFellShortIsOnRecord(t *testing.T) {
+	t.Parallel()
+	w := newAttackedWorld(t)
+	told(t, w)
+	for short, want := range []int{0, 1} {
+		e := audit.Entry{Action: audit.VerifyEnd, Outcome: audit.Allowed}
+		if short == 1 {
+			e.FellShort()
+		}
+		err := w.db.InTx(t.Context(), keepsake.System("worker"), func(tx db.Tx) error {
+			return audit.Record(t.Context(), tx, keepsake.System("worker"), e)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.asRole("update alert_places set last_id = (select last_id from audit_head)")
+		n := w.count("select count(*) from audit_log where action = 'database.write' and target = 'alert_places'")
+		if n != want {
+			t.Errorf("%d entries of who skipped it, want %d", n, want)
+		}
 	}
 }

@@ -110,6 +110,7 @@ func TestMilestonesMakeRecoveryPoints(t *testing.T) {
 func TestAFailedBackupLeavesItsMilestonesDue(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
+	w.e.undecided = true // so that no wedding enters a phase
 	w.set("w2", "tasting", w.now.AddDate(0, 0, 1))
 	w.set("w2", "rehearsal", w.now.AddDate(0, 0, 2))
 	w.now = w.now.AddDate(0, 0, 1)
@@ -149,6 +150,7 @@ func TestAFailedBackupLeavesItsMilestonesDue(t *testing.T) {
 func TestAMilestoneOfTodayHasItsRecoveryPoint(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
+	w.e.undecided = true // so that no wedding enters a phase
 	w.set("w2", "contract_signed", w.now.AddDate(0, 0, -1))
 	w.watch()
 	if got := w.backups(); len(got) != 0 {

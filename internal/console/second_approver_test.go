@@ -166,7 +166,8 @@ func TestSecondApproverCountsARetryOnce(t *testing.T) {
 	two := ofTiers(keepsake.TierCritical, keepsake.TierHigh)
 	for range 3 {
 		o := a.wants(admin, two, true, console.StateQueued)
-		if o, err := a.c.Await(t.Context(), admin, o.ID, time.Minute); err != nil || o.State != console.StateFailed {
+		if o, err := a.c.Await(t.Context(), admin, o.ID, time.Minute); err != nil || o.State != console.StateFailed ||
+			o.Point != a.e.points[0].ID { // and not "latest", which was asked for
 			t.Fatalf("%+v, %v", o, err)
 		}
 	}
