@@ -35,6 +35,9 @@ var sessionSettings = map[string]string{
 	"bytea_output":                        "hex",
 	"extra_float_digits":                  "3",
 	"search_path":                         "pg_catalog",
+	"lc_monetary":                         "C",
+	"xmloption":                           "content",
+	"array_nulls":                         "on",
 	"default_transaction_read_only":       "on",
 	// names travel as UTF-8; rows of another encoding are asked for with COPY's ENCODING
 	"client_encoding": "UTF8",
@@ -43,6 +46,12 @@ var sessionSettings = map[string]string{
 // newerSettings are those that not every server has: transaction_timeout is there since PostgreSQL 17,
 // idle_session_timeout since 14. An older server is refused in words of its own.
 var newerSettings = []string{"transaction_timeout", "idle_session_timeout"}
+
+// ComputingSettings are those of the settings above that decide what expressions of the platform come out as, such as
+// generated columns, checks and materialized views. Whoever writes lets the platform's own ones hold meanwhile: values
+// that were read under the settings above are taken for the same under any others.
+var ComputingSettings = []string{"datestyle", "intervalstyle", "timezone", "bytea_output", "extra_float_digits",
+	"search_path"}
 
 // Connect opens a session for reading.
 func Connect(ctx context.Context, url keepsake.Secret) (*pgx.Conn, error) {

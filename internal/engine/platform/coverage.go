@@ -43,7 +43,7 @@ func readDays(ctx context.Context, conn *pgx.Conn, w keepsake.RootTable, c *keep
 		day = knownDay("w", w.Date)
 	}
 	rows, err := conn.Query(ctx, `
-		with known as (select `+day+` as day from `+table(w.Table)+` w),
+		with known as (select `+day+` as day from `+p.rows+` w),
 			days as (select case when day between '0001-01-01' and '9999-12-31' then day end as day, count(*) as weddings
 				from known group by 1),
 			stretches as (select day, weddings, day - (row_number() over (order by day))::int as stretch from days)
@@ -84,6 +84,6 @@ func countVendors(ctx context.Context, conn *pgx.Conn, v keepsake.VendorTable) (
 	}
 	var c keepsake.VendorCoverage
 	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+strings.Join(reachable, " or ")+") from "+
-		table(v.Table)+" v").Scan(&c.Vendors, &c.Reachable)
+		p.rows+" v").Scan(&c.Vendors, &c.Reachable)
 	return &c, err
 }

@@ -24,17 +24,17 @@ type Names interface {
 // nothing there. ReadNames leaves out vendors whose table, and fields whose column, is not there.
 func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names) error {
 	w, o, v := m.Wedding, m.Organization, m.Vendor
-	key, err := onlyKey(ctx, conn, w.Table)
+	weddings, err := onlyKey(ctx, conn, w.Table)
 	if err != nil {
 		return err
 	}
 	if w.Organization != "" && o.Table != "" && o.Name != "" {
-		organizationKey, err := onlyKey(ctx, conn, o.Table)
+		organizations, err := onlyKey(ctx, conn, o.Table)
 		if err != nil {
 			return err
 		}
 		var id, name string
-		err = each(ctx, conn, "select "+text("o", organizationKey)+", "+text("o", o.Name)+" from "+table(o.Table)+" o",
+		err = each(ctx, conn, "select "+text("o", organizations.key)+", "+text("o", o.Name)+" from "+organizations.rows+" o",
 			[]any{&id, &name}, func() { to.Organization(id, name) })
 		if err != nil {
 			return err
@@ -45,26 +45,22 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 	} else if vendorKey := has.key; vendorKey != "" && has.columns[v.Name] {
 		var id, name, place string
 		q := "select " + text("v", vendorKey) + ", " + text("v", v.Name) + ", " + has.text("v", v.Place) + " from " +
-			table(v.Table) + " v"
+			has.rows + " v"
 		if err := each(ctx, conn, q, []any{&id, &name, &place}, func() { to.Vendor(id, name, place) }); err != nil {
 			return err
 		}
-	}
-	has, err := columnsOf(ctx, conn, w.Table)
-	if err != nil {
-		return err
 	}
 	var id, couple, organization string
 	var day *time.Time
 	places := make([]string, len(w.Places))
 	into := []any{&id, &couple, &organization, &day}
-	q := "select " + text("w", key) + ", " + text("w", w.Name) + ", " + has.text("w", w.Organization) + ", " +
+	q := "select " + text("w", weddings.key) + ", " + text("w", w.Name) + ", " + weddings.text("w", w.Organization) + ", " +
 		knownDay("w", w.Date)
 	for i, p := range w.Places {
-		q += ", " + has.text("w", p)
+		q += ", " + weddings.text("w", p)
 		into = append(into, &places[i])
 	}
-	return each(ctx, conn, q+" from "+table(w.Table)+" w", into, func() {
+	return each(ctx, conn, q+" from "+weddings.rows+" w", into, func() {
 		var on time.Time
 		if day != nil {
 			on = *day
@@ -109,7 +105,7 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 	if err != nil || vendors.key == "" {
 		return err
 	}
-	key, err := onlyKey(ctx, conn, m.Wedding.Table)
+	weddings, err := onlyKey(ctx, conn, m.Wedding.Table)
 	if err != nil {
 		return err
 	}
@@ -133,14 +129,14 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 		return err
 	}
 	var parts []string
-	for _, l := range VendorLinks(References(references, m), m, key, vendors.key) {
+	for _, l := range VendorLinks(References(references, m), m, weddings.key, vendors.key) {
 		if has, err := columnsOf(ctx, conn, l.Table); err != nil {
 			return err
 		} else if has.columns[l.WeddingColumn] && has.columns[l.VendorColumn] {
 			// A reference that only the data map knows may be a mistake.
 			parts = append(parts,
 				fmt.Sprintf("select %s::text, %s::text from %s l where %[1]s is not null and %[2]s is not null",
-					column("l", l.WeddingColumn), column("l", l.VendorColumn), table(l.Table)))
+					column("l", l.WeddingColumn), column("l", l.VendorColumn), has.rows))
 		}
 	}
 	if len(parts) == 0 {
@@ -154,6 +150,7 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 type present struct {
 	columns map[string]bool
 	key     string
+	rows    string // how a statement names its own rows, without those of inheritance children
 }
 
 // text selects a column as text that is never null, the empty one where there is no such column.
@@ -170,7 +167,8 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, name string) (p present, err
 	if name == "" {
 		return p, nil
 	}
-	const q = `select a.attname::text, coalesce(i.indnkeyatts = 1 and a.attnum = i.indkey[0], false) from pg_attribute a
+	const q = `select a.attname::text, coalesce(i.indnkeyatts = 1 and a.attnum = i.indkey[0], false), c.relkind = 'p'
+		from pg_attribute a join pg_class c on c.oid = a.attrelid
 		left join pg_index i on i.indrelid = a.attrelid and i.indisprimary where a.attrelid = to_regclass($1)
 			and a.attnum > 0 and not a.attisdropped`
 	rows, err := conn.Query(ctx, q, table(name))
@@ -178,8 +176,12 @@ func columnsOf(ctx context.Context, conn *pgx.Conn, name string) (p present, err
 		return p, err
 	}
 	var column string
-	var isKey bool
-	_, err = pgx.ForEachRow(rows, []any{&column, &isKey}, func() error {
+	var isKey, partitioned bool
+	_, err = pgx.ForEachRow(rows, []any{&column, &isKey, &partitioned}, func() error {
+		p.rows = "only " + table(name)
+		if partitioned { // its rows are those of its partitions
+			p.rows = table(name)
+		}
 		if p.columns[column] = true; isKey {
 			p.key = column
 		}

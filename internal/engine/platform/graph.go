@@ -11,20 +11,31 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
+// readForeignKeys reads the references between tables, and the primary keys. An inheritance child has the columns of its
+// parents and none of their foreign keys, but its rows belong to the same weddings.
 func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
-		with top as (
+		with recursive top as (
 			select c.oid, coalesce(pg_partition_root(c.oid), c.oid) as root from pg_class c where c.relkind in ('r', 'p')
 		), name as (
 			select t.oid, `+fullName+` as full
 			from top t join pg_class c on c.oid = t.root join pg_namespace n on n.oid = c.relnamespace
+		), heir(oid, ancestor) as (
+			select i.inhrelid, i.inhparent from pg_inherits i join pg_class c on c.oid = i.inhrelid
+			where c.relkind = 'r' and not c.relispartition
+			union select h.oid, i.inhparent from heir h join pg_inherits i on i.inhrelid = h.ancestor
+		), holder(oid, key, inherited) as (
+			select conrelid, oid, false from pg_constraint where contype = 'f'
+			union all select h.oid, k.oid, true from heir h join pg_constraint k on k.conrelid = h.ancestor and k.contype = 'f'
 		)
-		select distinct child.full, array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i)
+		select child.full, array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i)
 		                                   join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
 		       parent.full, array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i)
-		                           join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.i)
-		from pg_constraint k join name child on child.oid = k.conrelid join name parent on parent.oid = k.confrelid
-		where k.contype = 'f' order by 1, 2, 3`)
+		                           join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.i),
+		       bool_and(holder.inherited)
+		from holder join pg_constraint k on k.oid = holder.key join name child on child.oid = holder.oid
+			join name parent on parent.oid = k.confrelid
+		group by 1, 2, 3, 4 order by 1, 2, 3`)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,14 @@ func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, orga
 	if organization == "" {
 		key = nil
 	}
-	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+table(m.Wedding.Table)+" w",
+	weddings, err := columnsOf(ctx, conn, m.Wedding.Table)
+	if err != nil {
+		return 0, 0, err
+	}
+	if weddings.rows == "" { // the server's own words say that it is not there
+		weddings.rows = table(m.Wedding.Table)
+	}
+	err = conn.QueryRow(ctx, "select count(*), count(*) filter (where "+is+") from "+weddings.rows+" w",
 		key).Scan(&all, &theirs)
 	return all, theirs, err
 }

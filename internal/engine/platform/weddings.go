@@ -33,22 +33,23 @@ type WeddingPlace struct {
 // organization's key and name, and day. Each is null where there is none.
 func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q WeddingQuery) (pgx.Rows, error) {
 	w, o := m.Wedding, m.Organization
-	key, err := onlyKey(ctx, conn, w.Table)
+	weddings, err := onlyKey(ctx, conn, w.Table)
 	if err != nil {
 		return nil, err
 	}
+	key := weddings.key
 	day := column("w", w.Date)
 	known := knownDay("w", w.Date) // couples who have not agreed on a day come last
 	name, organization, join := "''", "''", ""
 	if w.Organization != "" {
 		organization = "coalesce(" + column("w", w.Organization) + "::text, '')"
 		if o.Table != "" && o.Name != "" {
-			organizationKey, err := onlyKey(ctx, conn, o.Table)
+			organizations, err := onlyKey(ctx, conn, o.Table)
 			if err != nil {
 				return nil, err
 			}
 			name = "coalesce(" + column("o", o.Name) + "::text, '')"
-			join = " left join " + table(o.Table) + " o on " + column("o", organizationKey) + " = " + column("w", w.Organization)
+			join = " left join " + organizations.rows + " o on " + column("o", organizations.key) + " = " + column("w", w.Organization)
 		}
 	}
 	couple := "coalesce(" + column("w", w.Name) + "::text, '')"
@@ -88,27 +89,18 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 			place(there, arg(a.Couple)+"::text", arg(a.ID)+"::text"))
 	}
 	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+known+
-		" from "+table(w.Table)+" w"+join+" where "+strings.Join(conditions, " and ")+
+		" from "+weddings.rows+" w"+join+" where "+strings.Join(conditions, " and ")+
 		" order by "+known+" is null, "+known+" < "+today+", abs("+known+" - "+today+"), 2, 1 limit "+arg(q.Limit), args...)
 }
 
-// onlyKey returns the column that is a table's primary key.
-func onlyKey(ctx context.Context, conn *pgx.Conn, name string) (string, error) {
-	const q = `select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
-		where i.indrelid = to_regclass($1) and i.indisprimary`
-	rows, err := conn.Query(ctx, q, table(name))
-	if err != nil {
-		return "", err
-	}
-	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return "", err
-	}
-	if len(columns) != 1 {
-		return "", keepsake.Errorf(keepsake.CodeUnsupported,
+// onlyKey looks at a table whose primary key is one column.
+func onlyKey(ctx context.Context, conn *pgx.Conn, name string) (present, error) {
+	p, err := columnsOf(ctx, conn, name)
+	if err == nil && p.key == "" {
+		err = keepsake.Errorf(keepsake.CodeUnsupported,
 			"%s must be a table whose primary key is one column; data_map in the configuration names it", name)
 	}
-	return columns[0], nil
+	return p, err
 }
 
 func column(alias, name string) string { return alias + "." + pgx.Identifier{name}.Sanitize() }

@@ -67,12 +67,37 @@ type Source struct {
 	Snapshot  string `json:"snapshot"`  // pg_current_snapshot(): xmin:xmax:xip
 	SystemID  string `json:"system_id"` // pg_control_system()
 	Timeline  int64  `json:"timeline"`
-	// which run of the server: when its postmaster and its checkpointer started
+	// which run of the server: when its postmaster and its checkpointer started; "" where the role may not see that
 	Run         string `json:"run,omitempty"`
 	DatabaseOID uint32 `json:"database_oid"`
 	// of every enum label, domain and composite: output functions depend on them
 	TypesDigest string   `json:"types_digest"`
 	Settings    []string `json:"settings,omitempty"` // ALTER DATABASE … SET, as name=value
+	// what else the server knows of the database; nil in recovery points of earlier builds
+	Properties *Database `json:"properties,omitempty"`
+}
+
+// Database is what the server knows of a database beside what is in it.
+type Database struct {
+	Provider         string         `json:"locale_provider"`             // libc, icu, builtin
+	Locale           string         `json:"locale,omitempty"`            // of icu and builtin
+	Rules            string         `json:"icu_rules,omitempty"`         // of icu
+	CollationVersion string         `json:"collation_version,omitempty"` // as the database was made with
+	Owner            string         `json:"owner"`
+	ACL              string         `json:"acl,omitempty"` // as an array of aclitem; "": the default rights
+	Comment          string         `json:"comment,omitempty"`
+	ConnectionLimit  int            `json:"connection_limit"` // -1: none
+	Template         bool           `json:"template,omitempty"`
+	Tablespace       string         `json:"tablespace"`
+	NoPublic         bool           `json:"no_public,omitempty"` // it has no schema public
+	RoleSettings     []RoleSettings `json:"role_settings,omitempty"`
+	Computing        []string       `json:"computing,omitempty"` // what sessions had of such settings, as name=value
+}
+
+// RoleSettings are what ALTER ROLE … IN DATABASE … SET has set for one role, as name=value.
+type RoleSettings struct {
+	Role     string   `json:"role"`
+	Settings []string `json:"settings"`
 }
 
 // Name is a qualified name.
@@ -137,6 +162,8 @@ type ForeignKey struct {
 	Columns       []string `json:"columns"`
 	Parent        string   `json:"parent"`
 	ParentColumns []string `json:"parent_columns"`
+	// An inheritance parent of the child declares the reference. PostgreSQL does not hold the child's own rows to it.
+	Inherited bool `json:"inherited,omitempty"`
 }
 
 // Sequence is the value of a sequence. Sequences are not transactional, so it is the value just after the snapshot

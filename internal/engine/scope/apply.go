@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -41,9 +42,10 @@ type Applied struct {
 
 // writer changes rows inside one transaction.
 type writer struct {
-	tx    pgx.Tx
-	batch int
-	done  func(rows int64) // called after every batch
+	tx     pgx.Tx
+	shapes map[string]*shape
+	batch  int
+	done   func(rows int64) // called after every batch
 }
 
 // silence keeps the platform's triggers from firing: no e-mail goes out because of a restore. It also switches foreign
@@ -67,41 +69,72 @@ func stateOf(err error) string {
 	return ""
 }
 
-// write makes the changes that are not refused: deletions first, so that a unique value is free before it is taken
-// again, then updates, then insertions.
-func (w writer) write(ctx context.Context, tables []TableChanges, always map[string]map[string]bool) (Applied, error) {
-	var a Applied
-	for _, step := range []struct {
-		op   Op
-		n    *int64
-		exec func(context.Context, *TableChanges, []Change, map[string]bool) (int64, error)
-	}{{Delete, &a.Deleted, w.remove}, {Update, &a.Updated, w.update}, {Insert, &a.Inserted, w.insert}} {
+// step is the changes of one kind of one table.
+type step struct {
+	table  *TableChanges
+	rows   []Change
+	places []spot // of the rows that are there
+	done   *int64
+	exec   func(context.Context, *TableChanges, []Change, []spot) (int64, error)
+}
+
+// steps are the changes that are not refused: deletions first, so that a unique value is free before it is taken again,
+// then updates, then insertions.
+func (w writer) steps(tables []TableChanges, a *Applied) (out []step) {
+	for op, s := range []step{{done: &a.Deleted, exec: w.remove}, {done: &a.Updated, exec: w.update},
+		{done: &a.Inserted, exec: w.insert}} {
 		for i := range tables {
-			t := &tables[i]
-			var rows []Change
-			for _, c := range t.Changes {
-				if c.Op == step.op && c.Refused == "" {
-					rows = append(rows, c)
+			s.table, s.rows = &tables[i], nil
+			for _, c := range tables[i].Changes {
+				if c.Op == []Op{Delete, Update, Insert}[op] && c.Refused == "" {
+					s.rows = append(s.rows, c)
 				}
 			}
-			for batch := range slices.Chunk(rows, w.batch) {
-				n, err := step.exec(ctx, t, batch, always[t.Table])
-				if err != nil {
-					return a, explain(err, t.Table)
-				}
-				if n != int64(len(batch)) {
-					return a, fmt.Errorf("%s: %d of %d rows were found: %w", t.Table, n, len(batch), errMoved)
-				}
-				*step.n += n
-				w.done(n)
+			if len(s.rows) > 0 {
+				out = append(out, s)
 			}
+		}
+	}
+	return out
+}
+
+// write finds and locks the rows, and then makes the changes that are not refused.
+func (w writer) write(ctx context.Context, tables []TableChanges) (a Applied, err error) {
+	steps := w.steps(tables, &a)
+	for i, s := range steps {
+		if s.rows[0].Before == nil {
+			continue
+		}
+		if steps[i].places, err = w.hold(ctx, s.table, s.rows); err != nil {
+			return a, explain(err, s.table.Table)
+		}
+	}
+	if err := computeAs(ctx, w.tx, true); err != nil {
+		return a, err
+	}
+	for _, s := range steps {
+		for from := 0; from < len(s.rows); from += w.batch {
+			to := min(from+w.batch, len(s.rows))
+			var places []spot
+			if s.places != nil {
+				places = s.places[from:to]
+			}
+			n, err := s.exec(ctx, s.table, s.rows[from:to], places)
+			if err != nil {
+				return a, explain(err, s.table.Table)
+			}
+			if n != int64(to-from) {
+				return a, fmt.Errorf("%s: %d of %d rows were found: %w", s.table.Table, n, to-from, errMoved)
+			}
+			*s.done += n
+			w.done(n)
 		}
 	}
 	for _, t := range tables {
 		_, _, _, refused := t.Counts()
 		a.Refused += refused
 	}
-	return a, nil
+	return a, computeAs(ctx, w.tx, false)
 }
 
 func explain(err error, table string) error {
@@ -133,11 +166,23 @@ func columns(names []string, side func(Change) []*string) []column {
 }
 
 // values is a subquery that returns rows, given as one array of text for each column: any number of rows with as many
-// parameters as columns.
+// parameters as columns. ks_n numbers them from 1. No function or operator in it is looked for by search_path, which may
+// be the platform's own.
 func values(t *TableChanges, columns []column, rows []Change) (string, []any) {
-	args := make([]any, len(columns))
-	arrays, names, casts := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
-	for i, c := range columns {
+	return valuesAt(t, columns, rows, nil)
+}
+
+// valuesAt is values with the place of each row's live one, as ks_table and ks_ctid.
+func valuesAt(t *TableChanges, columns []column, rows []Change, places []spot) (string, []any) {
+	var args []any
+	var arrays, names, casts []string
+	give := func(array any, typ, as string) {
+		args = append(args, array)
+		arrays = append(arrays, fmt.Sprintf("pg_catalog.unnest($%d::pg_catalog.text[])", len(args)))
+		names = append(names, fmt.Sprintf("c%d", len(args)))
+		casts = append(casts, fmt.Sprintf("v.c%d::%s as %s", len(args), typ, as))
+	}
+	for _, c := range columns {
 		at := slices.IndexFunc(t.Columns, func(x repository.Column) bool { return x.Name == c.name })
 		array := make([]*string, len(rows))
 		for j, r := range rows {
@@ -145,14 +190,19 @@ func values(t *TableChanges, columns []column, rows []Change) (string, []any) {
 		}
 		typ := t.Columns[at].Type
 		if c.text {
-			typ = "text"
+			typ = "pg_catalog.text"
 		}
-		args[i] = array
-		arrays[i] = fmt.Sprintf("$%d::text[]", i+1)
-		names[i] = fmt.Sprintf("c%d", i+1)
-		casts[i] = fmt.Sprintf("v.c%d::%s as %s", i+1, typ, quote(c.as))
+		give(array, typ, quote(c.as))
 	}
-	return fmt.Sprintf("(select %s from unnest(%s) v (%s))",
+	if places != nil {
+		tables, ctids := make([]string, len(places)), make([]string, len(places))
+		for i, p := range places {
+			tables[i], ctids[i] = p.table, p.ctid
+		}
+		give(tables, "pg_catalog.oid", "ks_table")
+		give(ctids, "pg_catalog.tid", "ks_ctid")
+	}
+	return fmt.Sprintf("(select %s, v.ks_n from rows from (%s) with ordinality v (%s, ks_n))",
 		strings.Join(casts, ", "), strings.Join(arrays, ", "), strings.Join(names, ", ")), args
 }
 
@@ -168,6 +218,60 @@ func unmoved(t *TableChanges, list []column) ([]column, string) {
 	return list, strings.Join(same, " and ")
 }
 
+// spot is where a live row lies: its table or partition, and its tuple there.
+type spot struct{ table, ctid string }
+
+// hold locks the live rows that are to be changed and returns where they lie. It returns errMoved unless each is as the
+// preview showed it.
+func (w writer) hold(ctx context.Context, t *TableChanges, rows []Change) ([]spot, error) {
+	places := make([]spot, 0, len(rows))
+	for batch := range slices.Chunk(rows, w.batch) {
+		all, condition := unmoved(t, columns(t.Key, before))
+		from, args := values(t, all, batch)
+		found, err := w.tx.Query(ctx, fmt.Sprintf("select v.ks_n, t.tableoid::oid::text, t.ctid::text from %s t join %s v "+
+			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, same("t", t.Key, "v", t.Key), condition), args...)
+		if err != nil {
+			return nil, err
+		}
+		held := make([]spot, len(batch))
+		var n, count int64
+		var p spot
+		if _, err := pgx.ForEachRow(found, []any{&n, &p.table, &p.ctid}, func() error {
+			held[n-1] = p
+			count++
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		if count != int64(len(batch)) {
+			return nil, fmt.Errorf("%s: %d of %d rows were found: %w", t.Table, count, len(batch), errMoved)
+		}
+		places = append(places, held...)
+	}
+	return places, nil
+}
+
+// atPlace is the condition that a row t is the one whose place v names. Nothing else than a place decides: which rows
+// they are was settled by hold, under settings that are not the platform's.
+const atPlace = "t.ctid operator(pg_catalog.=) v.ks_ctid and t.tableoid operator(pg_catalog.=) v.ks_table"
+
+// computeAs sets, until the transaction ends, the settings by which the platform computes values: generated columns,
+// defaults, checks, expressions of indexes and the partition of a row must come out as for the platform's own sessions,
+// and rows are compared under settings that never differ.
+func computeAs(ctx context.Context, tx pgx.Tx, platforms bool) error {
+	own := platform.ReadSettings()
+	var b strings.Builder
+	for _, name := range platform.ComputingSettings {
+		value := "default"
+		if !platforms {
+			value = "'" + own[name] + "'"
+		}
+		fmt.Fprintf(&b, "set local %s to %s; ", name, value)
+	}
+	_, err := tx.Conn().PgConn().Exec(ctx, b.String()).ReadAll()
+	return err
+}
+
 func (t *TableChanges) full() string {
 	return quoted(t.Table)
 }
@@ -180,35 +284,33 @@ func (t *TableChanges) names() []string {
 	return out
 }
 
-func (w writer) insert(ctx context.Context, t *TableChanges, rows []Change, _ map[string]bool) (int64, error) {
+func (w writer) insert(ctx context.Context, t *TableChanges, rows []Change, _ []spot) (int64, error) {
 	from, args := values(t, columns(t.names(), after), rows)
 	tag, err := w.tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) overriding system value select %s from %s v", t.full(),
 		list("", t.names()), list("v.", t.names()), from), args...)
 	return tag.RowsAffected(), err
 }
 
-func (w writer) update(ctx context.Context, t *TableChanges, rows []Change, always map[string]bool) (int64, error) {
-	var sets []string
-	for _, c := range t.Columns {
-		if !slices.Contains(t.Key, c.Name) && !always[c.Name] {
-			sets = append(sets, quote(c.Name)+" = v."+quote(c.Name))
-		}
-	}
-	if len(sets) == 0 {
+func (w writer) update(ctx context.Context, t *TableChanges, rows []Change, places []spot) (int64, error) {
+	s := w.shapes[t.Table]
+	written := t.written(s)
+	if len(written) == 0 {
 		return int64(len(rows)), nil
 	}
-	all, condition := unmoved(t, columns(t.names(), after))
-	from, args := values(t, all, rows)
-	tag, err := w.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s v where %s and %s", t.full(),
-		strings.Join(sets, ", "), from, same("t", t.Key, "v", t.Key), condition), args...)
+	sets := make([]string, len(written))
+	for i, c := range written {
+		sets[i] = quote(c) + " = v." + quote(c)
+	}
+	from, args := valuesAt(t, columns(written, after), rows, places)
+	tag, err := w.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s v where %s", s.rows(),
+		strings.Join(sets, ", "), from, atPlace), args...)
 	return tag.RowsAffected(), err
 }
 
-func (w writer) remove(ctx context.Context, t *TableChanges, rows []Change, _ map[string]bool) (int64, error) {
-	all, condition := unmoved(t, columns(t.Key, before))
-	from, args := values(t, all, rows)
-	tag, err := w.tx.Exec(ctx, fmt.Sprintf("delete from %s t using %s v where %s and %s", t.full(), from,
-		same("t", t.Key, "v", t.Key), condition), args...)
+func (w writer) remove(ctx context.Context, t *TableChanges, rows []Change, places []spot) (int64, error) {
+	from, args := valuesAt(t, nil, rows, places)
+	tag, err := w.tx.Exec(ctx, fmt.Sprintf("delete from %s t using %s v where %s", w.shapes[t.Table].rows(), from, atPlace),
+		args...)
 	return tag.RowsAffected(), err
 }
 
@@ -218,6 +320,8 @@ type reference struct {
 	Columns       []string
 	Parent        string
 	ParentColumns []string
+	Whole         bool // the child is partitioned
+	ParentWhole   bool // so is the parent
 }
 
 // checkKeys looks for rows that point at nothing, in both directions: what was written must find its parents, and
@@ -234,7 +338,7 @@ func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
 			on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
 		       `+parent+`,
 		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a
-			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i)
+			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i), c.relkind = 'p', p.relkind = 'p'
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
 		join pg_class p on p.oid = k.confrelid join pg_namespace pn on pn.oid = p.relnamespace
 		where k.contype = 'f' and k.conparentid = 0
@@ -284,7 +388,8 @@ func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names
 			rows = append(rows, c)
 		}
 	}
-	child, parent := quoted(k.Child), quoted(k.Parent)
+	child := (&shape{table: k.Child, partitioned: k.Whole}).rows()
+	parent := (&shape{table: k.Parent, partitioned: k.ParentWhole}).rows()
 	for batch := range slices.Chunk(rows, 1000) {
 		from, args := values(t, columns(names, side), batch)
 		if t.Table == k.Child {

@@ -96,8 +96,13 @@ func Stands(ctx context.Context, open Session, u *Undo) (stands bool, err error)
 		}
 		return inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) error {
 			var as, all int
-			for _, t := range u.reverse() {
-				if err := refuseChanged(ctx, tx, &t); err != nil {
+			tables := u.reverse()
+			shapes, err := shapesOfChanges(ctx, tx, tables)
+			if err != nil {
+				return err
+			}
+			for _, t := range tables {
+				if err := refuseChanged(ctx, tx, &t, shapes[t.Table]); err != nil {
 					return fmt.Errorf("compare %s: %w", t.Table, err)
 				}
 				all += len(t.Changes)

@@ -35,6 +35,7 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 				c.Changes[i].Refused = t.refused
 			}
 		}
+		c.refuseLoud(t.shape)
 		out = append(out, c)
 	}
 	for i := range out {
@@ -42,7 +43,11 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 			return nil, fmt.Errorf("look for rows in the way in %s: %w", out[i].Table, err)
 		}
 	}
-	return out, l.refuseOrphans(ctx, out)
+	if err := l.refuseOrphans(ctx, out); err != nil {
+		return nil, err
+	}
+	l.plan.keepParents(out)
+	return out, nil
 }
 
 // images selects the text of a row's columns as an array.
@@ -65,7 +70,7 @@ func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mod
 	err := l.changes(ctx, c, fmt.Sprintf(`select 'insert', null::text[], %s, case when exists (select from %s t where %s)
 		then true else false end
 		from %s p where not exists (select from %s l where %s) order by %s`,
-		t.images("p"), t.full(), t.on("t", "p"), t.point(), t.now(), t.on("l", "p"), keys), t.Belongs == Shared)
+		t.images("p"), t.shape.rows(), t.on("t", "p"), t.point(), t.now(), t.on("l", "p"), keys), t.Belongs == Shared)
 	if err != nil || t.Belongs == Shared {
 		return err
 	}
@@ -192,7 +197,7 @@ func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) erro
 		if !t.has(u.Columns) {
 			continue
 		}
-		taken := fmt.Sprintf("select %s from %s p join %s t on %s where not (%s)", t.images("p"), t.point(), t.full(),
+		taken := fmt.Sprintf("select %s from %s p join %s t on %s where not (%s)", t.images("p"), t.point(), t.shape.rows(),
 			same("t", u.Columns, "p", u.Columns), t.on("t", "p"))
 		if mode == Rewind {
 			taken += fmt.Sprintf(" and not exists (select from %s l where l.ks_tableoid = t.tableoid and l.ks_ctid = t.ctid)",
@@ -291,7 +296,7 @@ func (l *live) missingParents(ctx context.Context, e Edge, child *liveTable) (ma
 	rows,
 		err := l.tx.Query(ctx, fmt.Sprintf("select distinct array[%s]::text[] from %s p where %s and not exists (select "+
 		"from %s t where %s)",
-		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), quoted(e.Parent),
+		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), l.shapes[e.Parent].rows(),
 		same("t", e.ParentColumns, "p", e.Columns)))
 	if err != nil {
 		return nil, err

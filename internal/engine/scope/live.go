@@ -33,6 +33,7 @@ type live struct {
 	plan   *Plan
 	tables []*liveTable // owned, then shared
 	byName map[string]*liveTable
+	shapes map[string]*shape // of these and of what they reference, as far as the live database has them
 
 	encoding string // of rows in text
 	stream   func(context.Context, *repository.Table) io.ReadCloser
@@ -43,9 +44,9 @@ type live struct {
 type liveTable struct {
 	*Table
 	n       int
+	shape   *shape              // nil: the live database does not have the table
 	columns []repository.Column // of the point and of the live table, same type
 	extra   []string            // of the live table alone
-	always  map[string]bool     // identity columns that PostgreSQL fills by itself
 	notes   []string
 	refused string // why no row of it is restored
 	gone    bool   // the live database does not have the table
@@ -117,8 +118,11 @@ func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding strin
 		if t.Belongs == Shared && rows.Count(t.Name) == 0 {
 			continue
 		}
-		lt := &liveTable{Table: t, n: len(l.tables), always: map[string]bool{}}
+		lt := &liveTable{Table: t, n: len(l.tables)}
 		l.tables, l.byName[t.Name] = append(l.tables, lt), lt
+	}
+	if err := l.readShapes(ctx); err != nil {
+		return nil, fmt.Errorf("look at the tables: %w", err)
 	}
 	if err := l.compareColumns(ctx); err != nil {
 		return nil, fmt.Errorf("compare the tables' columns: %w", err)
@@ -131,6 +135,23 @@ func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding strin
 	return l, nil
 }
 
+func (l *live) readShapes(ctx context.Context) (err error) {
+	var names []string
+	for _, t := range l.tables {
+		names = append(names, t.Name)
+	}
+	for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
+		names = append(names, e.Parent)
+	}
+	if l.shapes, err = shapesOf(ctx, l.tx, names); err != nil {
+		return err
+	}
+	for _, t := range l.tables {
+		t.shape = l.shapes[t.Name]
+	}
+	return nil
+}
+
 // compareColumns notes what has changed in the tables' definitions since the recovery point.
 func (l *live) compareColumns(ctx context.Context) error {
 	names := make([]string, len(l.tables))
@@ -138,7 +159,7 @@ func (l *live) compareColumns(ctx context.Context) error {
 		names[i] = t.Name
 	}
 	rows, err := l.tx.Query(ctx, `
-		select `+fullName+`, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity = 'a',
+		select `+fullName+`, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text,
 		       a.attnotnull and not a.atthasdef and a.attidentity = ''
 		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
 		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+fullName+` = any($1)
@@ -147,15 +168,15 @@ func (l *live) compareColumns(ctx context.Context) error {
 		return err
 	}
 	type column struct {
-		typ              string
-		generated        string
-		always, required bool
+		typ       string
+		generated string
+		required  bool
 	}
 	now := map[string]map[string]column{}
 	order := map[string][]string{}
 	var table, name string
 	var c column
-	_, err = pgx.ForEachRow(rows, []any{&table, &name, &c.typ, &c.generated, &c.always, &c.required}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&table, &name, &c.typ, &c.generated, &c.required}, func() error {
 		if now[table] == nil {
 			now[table] = map[string]column{}
 		}
@@ -185,7 +206,6 @@ func (l *live) compareColumns(ctx context.Context) error {
 					col.Name))
 			default:
 				t.columns = append(t.columns, col)
-				t.always[col.Name] = live.always
 			}
 		}
 		for _, name := range order[t.Name] {
@@ -247,7 +267,7 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	}
 	_, err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, "+
 		"t.ctid as ks_ctid, false as ks_away%s from %s t where false",
-		t.n, columns, t.full()))
+		t.n, columns, t.shape.rows()))
 	return err
 }
 
@@ -337,7 +357,7 @@ func (l *live) collect(ctx context.Context, id string) error {
 	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
 	_, err := l.tx.Exec(ctx,
 		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::text::%s",
-			root.now(), list("t.", root.names()), root.full(), quote(l.plan.RootKey), root.Columns[i].Type), id)
+			root.now(), list("t.", root.names()), root.shape.rows(), quote(l.plan.RootKey), root.Columns[i].Type), id)
 	if err != nil {
 		return err
 	}
@@ -377,7 +397,7 @@ func (l *live) follow(ctx context.Context, e Edge, child, parent *liveTable) (in
 	tag,
 		err := l.tx.Exec(ctx, fmt.Sprintf(`insert into %[1]s select t.tableoid, t.ctid, false, %[2]s from %[3]s t where %[4]s
 		and not exists (select from %[1]s x where x.ks_ctid = t.ctid and x.ks_tableoid = t.tableoid)`, child.now(),
-		list("t.", child.names()), child.full(), condition))
+		list("t.", child.names()), child.shape.rows(), condition))
 	return tag.RowsAffected(), err
 }
 

@@ -33,7 +33,7 @@ type Table struct {
 // Edge is a reference along which a scope is walked.
 type Edge struct {
 	repository.ForeignKey
-	Virtual bool `json:"virtual,omitempty"` // only the data map knows it
+	Virtual bool `json:"virtual,omitempty"` // PostgreSQL does not hold rows to it: only the data map knows it, or a parent
 }
 
 // Plan says how a scope lies in the platform's tables.
@@ -134,7 +134,7 @@ func references(m *repository.Manifest, byName map[string]*Table) ([]repository.
 func edgesOf(byName map[string]*Table, declared []repository.ForeignKey, d keepsake.DataMap) (edges []Edge) {
 	for i, fk := range platform.References(declared, d) {
 		if byName[fk.Child] != nil && byName[fk.Parent] != nil {
-			edges = append(edges, Edge{fk, i >= len(declared)})
+			edges = append(edges, Edge{fk, fk.Inherited || i >= len(declared)})
 		}
 	}
 	return edges
@@ -251,7 +251,10 @@ func (p *Plan) aside(edges []Edge, never map[string]bool, wedding string) func(E
 func (e Edge) text() string {
 	s := fmt.Sprintf("%s (%s) references %s (%s)", e.Child, strings.Join(e.Columns, ", "), e.Parent,
 		strings.Join(e.ParentColumns, ", "))
-	if e.Virtual {
+	switch {
+	case e.Inherited:
+		s += ", as a table that it inherits from does"
+	case e.Virtual:
 		s += ", as the data map says"
 	}
 	return s

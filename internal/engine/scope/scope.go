@@ -68,6 +68,9 @@ func inTx(ctx context.Context, conn *pgx.Conn, level pgx.TxIsoLevel, do func(pgx
 
 func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) {
 	started := time.Now()
+	if err := hush(ctx, tx); err != nil {
+		return nil, nil, err
+	}
 	l, err := newLive(ctx, tx, in.Plan, in.Rows, in.Manifest.Source.Encoding)
 	if err != nil {
 		return nil, nil, err
@@ -157,7 +160,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 			if a.Writing != nil {
 				a.Writing(rowsOf(tables))
 			}
-			if applied, err = write(ctx, tx, tables, l.alwaysColumns(), a.Batch, a.Progress); err != nil {
+			if applied, err = write(ctx, tx, tables, l.shapes, a.Batch, a.Progress); err != nil {
 				if errors.Is(err, errMoved) {
 					return moved()
 				}
@@ -197,31 +200,23 @@ func moved() error {
 		"the live rows have changed since the preview, so nothing was written: look at the new preview and confirm again")
 }
 
-func write(ctx context.Context, tx pgx.Tx, tables []TableChanges, always map[string]map[string]bool, batch int,
+func write(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[string]*shape, batch int,
 	progress func(int64)) (Applied, error) {
 	if err := silence(ctx, tx); err != nil {
 		return Applied{}, err
 	}
-	w := writer{tx: tx, batch: batch, done: progress}
+	w := writer{tx: tx, shapes: shapes, batch: batch, done: progress}
 	if w.batch <= 0 {
 		w.batch = Batch
 	}
 	if w.done == nil {
 		w.done = func(int64) {}
 	}
-	applied, err := w.write(ctx, tables, always)
+	applied, err := w.write(ctx, tables)
 	if err != nil {
 		return Applied{}, err
 	}
 	return applied, w.checkKeys(ctx, tables)
-}
-
-func (l *live) alwaysColumns() map[string]map[string]bool {
-	out := map[string]map[string]bool{}
-	for _, t := range l.tables {
-		out[t.Name] = t.always
-	}
-	return out
 }
 
 // skipRows refuses the rows that a person ticked off.
@@ -305,16 +300,17 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (appli
 				return err
 			}
 			tables = u.reverse()
-			for i := range tables {
-				if err := refuseChanged(ctx, tx, &tables[i]); err != nil {
-					return fmt.Errorf("compare %s: %w", tables[i].Table, err)
-				}
-			}
-			always, err := alwaysColumns(ctx, tx, tables)
+			shapes, err := shapesOfChanges(ctx, tx, tables)
 			if err != nil {
 				return err
 			}
-			if applied, err = write(ctx, tx, tables, always, 0, a.Progress); err != nil {
+			for i := range tables {
+				if err := refuseChanged(ctx, tx, &tables[i], shapes[tables[i].Table]); err != nil {
+					return fmt.Errorf("compare %s: %w", tables[i].Table, err)
+				}
+				tables[i].refuseLoud(shapes[tables[i].Table])
+			}
+			if applied, err = write(ctx, tx, tables, shapes, 0, a.Progress); err != nil {
 				return err
 			}
 			next := &Undo{
@@ -339,7 +335,13 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (appli
 }
 
 // refuseChanged refuses rows that are not as the restore left them.
-func refuseChanged(ctx context.Context, tx pgx.Tx, t *TableChanges) error {
+func refuseChanged(ctx context.Context, tx pgx.Tx, t *TableChanges, s *shape) error {
+	if s == nil {
+		for i := range t.Changes {
+			t.Changes[i].Refused = "the table is not there any more"
+		}
+		return nil
+	}
 	live := &liveTable{Table: &Table{Name: t.Table, Key: t.Key}, columns: t.Columns}
 	for batch := range slices.Chunk(indexes(len(t.Changes)), 1000) {
 		rows := make([]Change, len(batch))
@@ -348,7 +350,7 @@ func refuseChanged(ctx context.Context, tx pgx.Tx, t *TableChanges) error {
 		}
 		from, args := values(t, columns(t.Key, Change.row), rows)
 		found, err := tx.Query(ctx, fmt.Sprintf("select %s from %s v join %s t on %s for update of t", live.images("t"), from,
-			t.full(), same("t", t.Key, "v", t.Key)), args...)
+			s.rows(), same("t", t.Key, "v", t.Key)), args...)
 		if err != nil {
 			return err
 		}
@@ -384,26 +386,4 @@ func indexes(n int) []int {
 		out[i] = i
 	}
 	return out
-}
-
-func alwaysColumns(ctx context.Context, tx pgx.Tx, tables []TableChanges) (map[string]map[string]bool, error) {
-	names := make([]string, len(tables))
-	for i, t := range tables {
-		names[i] = t.Table
-	}
-	rows, err := tx.Query(ctx, `select `+fullName+`, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
-		join pg_namespace n on n.oid = c.relnamespace where a.attidentity = 'a' and `+fullName+` = any($1)`, names)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]map[string]bool{}
-	var table, column string
-	_, err = pgx.ForEachRow(rows, []any{&table, &column}, func() error {
-		if out[table] == nil {
-			out[table] = map[string]bool{}
-		}
-		out[table][column] = true
-		return nil
-	})
-	return out, err
 }

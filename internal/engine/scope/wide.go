@@ -82,7 +82,7 @@ func (l *live) all(ctx context.Context, t *liveTable) error {
 	}
 	_, err := l.tx.Exec(ctx,
 		fmt.Sprintf("create temp view ks_l_%d as select t.tableoid as ks_tableoid, t.ctid as ks_ctid, false as "+
-			"ks_away%s from %s t", t.n, columns, t.full()))
+			"ks_away%s from %s t", t.n, columns, t.shape.rows()))
 	return err
 }
 
