@@ -15,8 +15,8 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
-// twoWeddings is a platform of two weddings, to which a test adds what it is about.
-func twoWeddings(t *testing.T, more ...string) (url string) {
+// weddingsAB is a platform of two weddings, to which a test adds what it is about.
+func weddingsAB(t *testing.T, more ...string) (url string) {
 	t.Helper()
 	url = testenv.DB(t)
 	run(t, url, "create table weddings (id int primary key, couple text not null, wedding_date date)",
@@ -64,8 +64,9 @@ func all(t *testing.T, url string, tables ...string) string {
 	t.Helper()
 	var b strings.Builder
 	for _, name := range tables {
-		b.WriteString(name + ": " + one[string](t, url, "select coalesce(string_agg(x::text, ' ' order by x::text), '') from "+
-			"only "+name+" x") + "\n")
+		b.WriteString(name + ": " + one[string](t, url,
+			"select coalesce(string_agg(x::text, ' ' order by x::text), '') from "+
+				"only "+name+" x") + "\n")
 	}
 	return b.String()
 }
@@ -74,7 +75,7 @@ func all(t *testing.T, url string, tables ...string) string {
 // the references that their parents declare, and are never taken for the parents' own.
 func TestInheritanceChildrenAreTablesOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	url := twoWeddings(t,
+	url := weddingsAB(t,
 		"create table guests (id int primary key, wedding_id int not null references weddings, name text unique)",
 		"create table guests_vip (perk text, primary key (id)) inherits (guests)",
 		"create table guests_star (rank int, primary key (id)) inherits (guests_vip)",
@@ -126,7 +127,8 @@ func TestInheritanceChildrenAreTablesOfTheirOwn(t *testing.T) {
 	rewind(t, e)
 
 	// Everything at once takes no row for another table's either.
-	s, err := e.ReadScope(t.Context(), engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest", Mode: scope.Rewind})
+	s, err := e.ReadScope(t.Context(),
+		engine.ScopeInput{Scope: keepsake.Everything(), Point: "latest", Mode: scope.Rewind})
 	if err != nil {
 		t.Fatal(err)
 	}

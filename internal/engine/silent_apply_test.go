@@ -20,7 +20,8 @@ var loudCases = map[string]struct {
 		"alter table guests enable always trigger loud"}, "trigger loud", scope.Insert},
 	"replica, update": {[]string{"create trigger loud after update on guests for each row execute function shout()",
 		"alter table guests enable replica trigger loud"}, "trigger loud", scope.Update},
-	"always, statement": {[]string{"create trigger loud after delete on guests for each statement execute function shout()",
+	"always, statement": {[]string{"create trigger loud after delete on guests for each statement execute " +
+		"function shout()",
 		"alter table guests enable always trigger loud"}, "trigger loud", scope.Delete},
 	"always, of a column": {[]string{"create trigger loud before update of name on guests for each row execute function " +
 		"shout()", "alter table guests enable always trigger loud"}, "trigger loud", scope.Update},
@@ -46,14 +47,14 @@ var loudCases = map[string]struct {
 		"%I', name); end $$"}, "foreign key guests_wedding_id_fkey", scope.Insert},
 }
 
-// TestALoudTriggerIsRefusedByThePreview: what fires under session_replication_role = replica is named before anything is
-// written, for the rows that it would fire for, and nothing fires.
+// TestALoudTriggerIsRefusedByThePreview: what fires under session_replication_role = replica is named before anything
+// is written, for the rows that it would fire for, and nothing fires.
 func TestALoudTriggerIsRefusedByThePreview(t *testing.T) {
 	t.Parallel()
 	for name, c := range loudCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := twoWeddings(t, "create table shouts (word text)",
+			url := weddingsAB(t, "create table shouts (word text)",
 				"create function shout() returns trigger language plpgsql as $$ begin insert into public.shouts values (tg_op);"+
 					" if tg_op = 'DELETE' then return old; end if; new.name := 'SHOUTED'; return new; end $$",
 				"create table guests (id int primary key, wedding_id int references weddings, name text)",
@@ -106,9 +107,10 @@ func TestALoudTriggerIsRefusedByThePreview(t *testing.T) {
 // fire all the same is named by the preview.
 func TestEventTriggersHearNothingOfAComparison(t *testing.T) {
 	t.Parallel()
-	url := twoWeddings(t, "create table shouts (word text)",
-		"create function shout() returns event_trigger language plpgsql as $$ begin insert into public.shouts values (tg_tag);"+
-			" end $$", "create table guests (id int primary key, wedding_id int references weddings)",
+	url := weddingsAB(t, "create table shouts (word text)",
+		"create function shout() returns event_trigger language plpgsql as $$ begin "+
+			"insert into public.shouts values (tg_tag); end $$",
+		"create table guests (id int primary key, wedding_id int references weddings)",
 		"insert into guests values (1, 1)")
 	e := engineWith(t, url, providers(t), repository.NewKeyFile())
 	backup(t, e, keepsake.BackupFull)

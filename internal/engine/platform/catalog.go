@@ -120,6 +120,9 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 	}
 	s.Server, _, _ = strings.Cut(s.Server, " ")
 	s.DatabaseOID = uint32(oid)
+	if s.Properties, err = ReadDatabase(ctx, conn); err != nil {
+		return err
+	}
 	var may bool
 	err = conn.QueryRow(ctx, `select has_function_privilege('pg_control_system()', 'execute')
 		and has_function_privilege('pg_control_checkpoint()', 'execute')`).Scan(&may)
@@ -128,10 +131,11 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// A server whose files are set back to a copy keeps identity and timeline, and one that crashes can lose commits that
 	// were visible (synchronous_commit = off): both give transaction numbers and tuple places out again. Neither happens
-	// within one run. The checkpointer is new after a crash that the postmaster survives;
-	// a role that may not see it sees null.
-	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id, concat_ws(' ', pg_postmaster_start_time(),
-		(select backend_start from pg_stat_activity where backend_type = 'checkpointer'))
+	// within one run. The checkpointer is new after a crash that the postmaster survives. A role that may not see it
+	// cannot tell one run from the next, and knows none.
+	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id,
+		coalesce(pg_postmaster_start_time() || ' ' || (select backend_start from pg_stat_activity
+			where backend_type = 'checkpointer'), '')
 		from pg_control_system(), pg_control_checkpoint()`).Scan(&s.SystemID, &s.Timeline, &s.Run)
 	if err != nil {
 		return err

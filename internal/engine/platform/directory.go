@@ -54,8 +54,8 @@ func ReadNames(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to Names
 	var day *time.Time
 	places := make([]string, len(w.Places))
 	into := []any{&id, &couple, &organization, &day}
-	q := "select " + text("w", weddings.key) + ", " + text("w", w.Name) + ", " + weddings.text("w", w.Organization) + ", " +
-		knownDay("w", w.Date)
+	q := "select " + text("w", weddings.key) + ", " + text("w", w.Name) + ", " +
+		weddings.text("w", w.Organization) + ", " + knownDay("w", w.Date)
 	for i, p := range w.Places {
 		q += ", " + weddings.text("w", p)
 		into = append(into, &places[i])

@@ -145,6 +145,9 @@ func (c *Catalog) readExtensionsAndRoles(ctx context.Context, conn *pgx.Conn) er
 			union all select typowner, typacl from pg_type where typnamespace in (select oid from ns)
 			union all select defaclrole, defaclacl from pg_default_acl
 			union all select lomowner, lomacl from pg_largeobject_metadata
+			union all select datdba, datacl from pg_database where datname = current_database()
+			union all select setrole, null from pg_db_role_setting
+			          where setdatabase = (select oid from pg_database where datname = current_database()) and setrole <> 0
 		), named(oid) as (
 			select owner from acl
 			union select (aclexplode(items)).grantee from acl

@@ -11,8 +11,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// readForeignKeys reads the references between tables, and the primary keys. An inheritance child has the columns of its
-// parents and none of their foreign keys, but its rows belong to the same weddings.
+// readForeignKeys reads the references between tables, and the primary keys. An inheritance child has the columns of
+// its parents and none of their foreign keys, but its rows belong to the same weddings.
 func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
 		with recursive top as (

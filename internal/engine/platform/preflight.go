@@ -55,6 +55,10 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 		found = append(found, Finding{true, "row-level security would hide rows of " + some(hidden) + " from the role",
 			"use a role with BYPASSRLS"})
 	}
+	if grant := RunHidden(c); grant != "" {
+		found = append(found, Finding{false, "the role may not see when the server's present run began, and without that a " +
+			"crash of the server goes unnoticed: every incremental reads every row again", grant})
+	}
 	if len(keyless) > 0 {
 		found = append(found, Finding{false, some(keyless) +
 			" have no primary key, so they are backed up and restored whole, but single rows of them cannot be compared",
@@ -66,6 +70,17 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 			"nothing is missing; where they are large, plan for the time"})
 	}
 	return found
+}
+
+// RunHidden returns the grant that lets an incremental take over what has not changed; "" where nothing is in the way.
+func RunHidden(c *Catalog) string {
+	switch {
+	case c.Source.SystemID == "":
+		return "grant execute on function pg_control_system(), pg_control_checkpoint() to the role, and pg_read_all_stats"
+	case c.Source.Run == "":
+		return "grant pg_read_all_stats (or pg_monitor) to the role"
+	}
+	return ""
 }
 
 // some names the first few of a list.

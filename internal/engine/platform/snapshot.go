@@ -99,11 +99,13 @@ func (s *Snapshot) attempt(ctx context.Context, managed []string) (bool, error) 
 // errMoved says that a table that was listed is not there any more.
 var errMoved = errors.New("a table was dropped while the tables were being locked")
 
-// lockTables takes ACCESS SHARE on every table the role may read and returns their OIDs.
+// lockTables takes ACCESS SHARE on every table the role may read and returns their OIDs. VACUUM FULL must
+// not move large objects either while their identities are compared.
 func (s *Snapshot) lockTables(ctx context.Context) (map[uint32]bool, error) {
 	rows, err := s.locker.Query(ctx, `
 		select c.oid::int8, n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'p') and c.relpersistence = 'p' and `+userSchema+` and not `+ofExtension+`
+		where (c.relkind in ('r', 'p') and c.relpersistence = 'p' and `+userSchema+` and not `+ofExtension+`
+		       or c.oid = 'pg_largeobject'::regclass)
 		  and has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') order by 1`)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,8 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 				return nil, err
 			}
 			name = "coalesce(" + column("o", o.Name) + "::text, '')"
-			join = " left join " + organizations.rows + " o on " + column("o", organizations.key) + " = " + column("w", w.Organization)
+			join = " left join " + organizations.rows + " o on " + column("o", organizations.key) + " = " +
+				column("w", w.Organization)
 		}
 	}
 	couple := "coalesce(" + column("w", w.Name) + "::text, '')"

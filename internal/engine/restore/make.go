@@ -20,8 +20,9 @@ import (
 // restoreOptions are the settings of pg_restore's sessions. With as many sessions as processors, parallel workers
 // inside one index build only get into each other's way (measured: 5 to 10 % more processor time).
 func (r *restore) restoreOptions() []string {
-	return []string{fmt.Sprintf("-c maintenance_work_mem=%dMB", r.sortMemory()), "-c max_parallel_maintenance_workers=0",
-		"-c synchronous_commit=off", "-c default_transaction_read_only=off", "-c client_min_messages=warning"}
+	return append([]string{fmt.Sprintf("-c maintenance_work_mem=%dMB", r.sortMemory()),
+		"-c max_parallel_maintenance_workers=0", "-c synchronous_commit=off", "-c default_transaction_read_only=off",
+		"-c client_min_messages=warning"}, r.target.ComputingOptions()...)
 }
 
 // sortMemory is the memory, in MiB, for sorting one index. What fits into a processor's cache sorts fastest (16 MiB
@@ -46,6 +47,8 @@ func (r *restore) leaveOut(ctx context.Context) error {
 	kept := r.entries[:0]
 	for _, e := range r.entries {
 		switch {
+		case e.Kind == "SCHEMA" && e.Name == "public" && len(r.target.Managed) == 0:
+			r.apart = append(r.apart, e) // the database has it, and perhaps not its owner
 		case e.InSchema(target.MarkSchema), slices.ContainsFunc(there, func(g target.Global) bool { return describes(e, g) }):
 		case slices.ContainsFunc(r.target.Managed, e.InSchema):
 			if e.Kind == "TRIGGER" || e.Kind == "POLICY" { // the platform may have put its own on the service's tables
@@ -181,8 +184,9 @@ func (r *restore) finishSchema(ctx context.Context) error {
 	if err := r.make(ctx, "post-data", some(r.entries, last)); err != nil {
 		return err
 	}
-	r.exception(r.target.ApplySettings(ctx)...)
-	return nil
+	lost, err = r.target.ApplyDatabase(ctx)
+	r.exception(lost...)
+	return err
 }
 
 func (r *restore) setSequences(ctx context.Context) error {

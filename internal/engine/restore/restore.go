@@ -120,6 +120,7 @@ func (r *restore) run(ctx context.Context) error {
 	if err := r.target.Finish(ctx); err != nil {
 		return r.unfinished(ctx, err)
 	}
+	r.notCarried(r.target.Named...)
 	return nil
 }
 

@@ -166,8 +166,8 @@ func columns(names []string, side func(Change) []*string) []column {
 }
 
 // values is a subquery that returns rows, given as one array of text for each column: any number of rows with as many
-// parameters as columns. ks_n numbers them from 1. No function or operator in it is looked for by search_path, which may
-// be the platform's own.
+// parameters as columns. ks_n numbers them from 1. No function or operator in it is looked for by search_path, which
+// may be the platform's own.
 func values(t *TableChanges, columns []column, rows []Change) (string, []any) {
 	return valuesAt(t, columns, rows, nil)
 }
@@ -309,8 +309,8 @@ func (w writer) update(ctx context.Context, t *TableChanges, rows []Change, plac
 
 func (w writer) remove(ctx context.Context, t *TableChanges, rows []Change, places []spot) (int64, error) {
 	from, args := valuesAt(t, nil, rows, places)
-	tag, err := w.tx.Exec(ctx, fmt.Sprintf("delete from %s t using %s v where %s", w.shapes[t.Table].rows(), from, atPlace),
-		args...)
+	tag, err := w.tx.Exec(ctx, fmt.Sprintf("delete from %s t using %s v where %s", w.shapes[t.Table].rows(), from,
+		atPlace), args...)
 	return tag.RowsAffected(), err
 }
 

@@ -138,6 +138,11 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	if b.parent != nil {
 		b.parentOldest, _, _ = horizons(b.parent.Source.Snapshot)
 	}
+	if grant := platform.RunHidden(b.snapshot.Catalog); grant != "" && b.parent != nil &&
+		b.in.Type == keepsake.BackupIncremental {
+		b.track.Warnf("Every row is read again, because the role may not see whether the server has crashed since recovery "+
+			"point %s. To spare that, %s.", b.parent.ID, grant)
+	}
 	b.plan()
 	b.openLanes(ctx)
 	defer b.closeLanes()

@@ -39,21 +39,9 @@ func (t *Target) connectElsewhere(ctx context.Context) (*pgx.Conn, error) {
 		t.Name, last)
 }
 
-// create makes the database with the source's encoding and locale, or with the server's own locale where its system
-// lacks the source's, and connects to it.
+// create makes the database and connects to it.
 func (t *Target) create(ctx context.Context) ([]keepsake.Exception, error) {
-	var lost []keepsake.Exception
-	s := t.options.Source
-	statement := "create database " + pgx.Identifier{t.Name}.Sanitize() + " template template0 encoding " +
-		quote(s.Encoding)
-	_, err := t.conn.Exec(ctx, statement+" lc_collate "+quote(s.Collate)+" lc_ctype "+quote(s.CType))
-	// The server's system may lack the locale.
-	if code := state(err); code == pgerrcode.WrongObjectType || code == pgerrcode.InvalidParameterValue {
-		refused := err
-		if _, err = t.conn.Exec(ctx, statement); err == nil {
-			lost = append(lost, Failure{Kind: "locale", Object: s.Collate, Err: refused}.Exception())
-		}
-	}
+	lost, err := t.createStatement(ctx)
 	switch state(err) {
 	case pgerrcode.DuplicateDatabase: // another run was faster; the lock decides between the two
 		err = nil
@@ -64,6 +52,7 @@ func (t *Target) create(ctx context.Context) ([]keepsake.Exception, error) {
 	if err != nil {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "database %q could not be created: %w", t.Name, err)
 	}
+	t.created = err == nil
 	return lost, t.reconnect(ctx)
 }
 
@@ -102,18 +91,23 @@ func (t *Target) recreate(ctx context.Context) error {
 var listSettings = []string{"search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries",
 	"shared_preload_libraries", "unix_socket_directories"}
 
+// settingSQL is the part after SET of a setting that the catalog has as name=value.
+func settingSQL(setting string) (name, sql string) {
+	name, value, _ := strings.Cut(setting, "=")
+	if !slices.Contains(listSettings, strings.ToLower(name)) {
+		value = quote(value)
+	} else if value == "" {
+		value = "''"
+	}
+	return name, pgx.Identifier(strings.Split(name, ".")).Sanitize() + " TO " + value
+}
+
 // ApplySettings repeats the source's ALTER DATABASE … SET. It returns what the target refuses.
 func (t *Target) ApplySettings(ctx context.Context) []keepsake.Exception {
 	var lost []keepsake.Exception
 	for _, s := range t.options.Source.Settings {
-		key, value, _ := strings.Cut(s, "=")
-		if !slices.Contains(listSettings, strings.ToLower(key)) {
-			value = quote(value)
-		} else if value == "" {
-			value = "''"
-		}
-		name := pgx.Identifier(strings.Split(key, ".")).Sanitize()
-		q := "ALTER DATABASE " + pgx.Identifier{t.Name}.Sanitize() + " SET " + name + " TO " + value
+		key, value := settingSQL(s)
+		q := "ALTER DATABASE " + pgx.Identifier{t.Name}.Sanitize() + " SET " + value
 		if err := t.Run(ctx, q); err != nil {
 			lost = append(lost, Failure{Kind: "database setting", Object: key, SQL: q, Err: err}.Exception())
 		}

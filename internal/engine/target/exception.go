@@ -158,6 +158,9 @@ var meanings = map[string]string{
 	"publication":       "Nothing is published to subscribers. Run the statement.",
 	"user mapping":      "The role cannot read the foreign tables of that server. Create the role and run the statement.",
 	"database setting":  "Sessions have the server's own setting. Set it by hand.",
+	"role setting":      "Sessions of the role have the database's own setting. Create the role and set it by hand.",
+	"database property": "No row and no rule is missing. Set it by hand.",
+	"tablespace":        "The database lies in the server's default tablespace. No row is missing.",
 	"locale": "Text sorts by the server's own locale. Install the locale on the server and restore again, " +
 		"where the order matters.",
 	"sequence value": "The sequence begins anew and may give out numbers that are taken. Set it by hand before " +

@@ -119,7 +119,7 @@ func objectStatements(o repository.LargeObject) []string {
 	return statements
 }
 
-type aclItem struct{ grantee, rights string }
+type aclItem struct{ grantee, rights, grantor string }
 
 // splitACL reads an aclitem array as PostgreSQL prints it: {owner=rw/owner,"\"odd, role\"=r/owner",=r/owner}.
 func splitACL(acl string) []aclItem {
@@ -129,8 +129,11 @@ func splitACL(acl string) []aclItem {
 	text := strings.TrimSuffix(strings.TrimPrefix(acl, "{"), "}")
 	flush := func() {
 		if name, rest, ok := cutGrantee(b.String()); ok {
-			rights, _, _ := strings.Cut(rest, "/")
-			items = append(items, aclItem{name, rights})
+			rights, grantor, _ := strings.Cut(rest, "/")
+			if quoted, is := strings.CutPrefix(grantor, `"`); is {
+				grantor = strings.ReplaceAll(strings.TrimSuffix(quoted, `"`), `""`, `"`)
+			}
+			items = append(items, aclItem{name, rights, grantor})
 		}
 		b.Reset()
 	}

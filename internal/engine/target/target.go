@@ -52,19 +52,22 @@ type Options struct {
 // restore out. One goroutine uses it.
 type Target struct {
 	Name    string
-	Server  string   // version, "15.4"
-	Num     int      // server_version_num
-	Managed []string // schemas that the hosting service made and that stay as they are
+	Server  string                // version, "15.4"
+	Num     int                   // server_version_num
+	Managed []string              // schemas that the hosting service made and that stay as they are
+	Named   []keepsake.NotCarried // in what the database differs from the platform's
 
 	options Options
 	conn    *pgx.Conn // to the database, or to another one of the server while it is absent
 	absent  bool      // to be created
+	created bool      // by this restore
 	marked  bool      // it has the mark of an unfinished restore
 
 	judged   string          // the recovery point of the mark that was judged
 	expected map[string]bool // what its restore may have made
 
-	identity identity
+	identity  identity
+	computing map[string]string // the platform's settings that decide what values come out as
 }
 
 // settings of the sessions that write.
@@ -135,6 +138,8 @@ func (t *Target) inspect(ctx context.Context) error {
 			"the target database is encoded in %s, the recovery point in %s: text would change; use a database made with "+
 				"encoding %s (--create makes one)",
 			encoding, source.Encoding, source.Encoding)
+	case !t.absent:
+		return t.compareLocale(ctx)
 	}
 	return nil
 }
@@ -184,6 +189,12 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 		return nil, err
 	}
 	if err := t.refuseContent(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.compareVersion(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.learnComputing(ctx); err != nil {
 		return nil, err
 	}
 	return lost, t.mark(ctx)
