@@ -241,6 +241,7 @@ func (restores) About() operation.About {
 		Name:       KindRestore,
 		Queue:      operation.QueueRestore,
 		Permission: keepsake.MayRestore,
+		Exclusive:  true,
 		Cancelled: "Cancelled. The new database, if it was begun, is incomplete and marked so: run the same restore " +
 			"again, or drop it.",
 	}
@@ -273,6 +274,7 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 		Create:   true,
 		Provider: row.Provider,
 		Scope:    o.Asked.Scope,
+		Again:    row.Attempt > 1,
 	}, r)
 	if err != nil {
 		return none, err

@@ -333,6 +333,7 @@ func (scopedRestores) About() operation.About {
 		Name:       KindScoped,
 		Queue:      operation.QueueRestore,
 		Permission: keepsake.MayRestore,
+		Exclusive:  true,
 		Cancelled:  "Cancelled. Nothing was changed in the live platform.",
 	}
 }

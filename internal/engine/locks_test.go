@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -149,3 +151,56 @@ func TestTwoRestoresIntoOneDatabase(t *testing.T) {
 	}
 	wantError(t, second, keepsake.CodeConflict, "another restore is running into database", "wait for it")
 }
+
+// TestWhoTakesARestoreOverWaitsForTheLock: an attempt whose worker lost its operation may still write when the next one
+// begins. That one waits, clears what it finds and starts over, and does not fail because of a lock.
+func TestWhoTakesARestoreOverWaitsForTheLock(t *testing.T) {
+	t.Parallel()
+	source, target := testenv.DB(t), testenv.DB(t)
+	run(t, source, "create table guests (id int primary key)", "insert into guests select generate_series(1, 10)")
+	e := newEngine(t, source, providers(t))
+	backup(t, e, keepsake.BackupFull)
+	in := engine.RestoreInput{Scope: keepsake.Everything(), Point: "latest", Target: keepsake.Secret(target)}
+	again := in
+	again.Again = true
+	lost, lose := context.WithCancel(t.Context())
+	defer lose()
+	var next engine.RestoreResult
+	var failed error
+	waits, ended := make(chan struct{}), make(chan struct{})
+	var once, told sync.Once
+	_, err := e.Restore(lost, in, &watcher{onProgress: func(p engine.Progress) {
+		if p.RowsDone == 0 {
+			return
+		}
+		once.Do(func() {
+			go func() {
+				defer close(ended)
+				next, failed = e.Restore(t.Context(), again, heard(func(l engine.LogLine) {
+					if strings.Contains(l.Message, "attempt before this one") {
+						told.Do(func() { close(waits) })
+					}
+				}))
+			}()
+			select {
+			case <-waits:
+			case <-ended:
+			}
+			lose()
+		})
+	}})
+	wantError(t, err, keepsake.CodeCancelled, "incomplete and marked so")
+	<-ended
+	if failed != nil || !next.Verified || next.Rows != 10 {
+		t.Errorf("the next attempt: %+v, %v", next, failed)
+	}
+	if n := one[int](t, target, "select count(*) from guests"); n != 10 {
+		t.Errorf("%d guests", n)
+	}
+}
+
+// heard is told every line of a log.
+type heard func(engine.LogLine)
+
+func (heard) Progress(engine.Progress) {}
+func (h heard) Log(l engine.LogLine)   { h(l) }

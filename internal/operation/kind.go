@@ -36,6 +36,9 @@ type About struct {
 	Permission keepsake.Permission // it takes to start and to stop an operation
 	// Slots are what no other operation of the same platform has meanwhile; none where any number may run.
 	Slots []Slot
+	// Exclusive says that two attempts must never run at once, because both would write the same place. Whoever could not
+	// renew its lease for so long that another may begin stops. Other kinds go on: their work is worth more than its row.
+	Exclusive bool
 	// Cancelled is the last line of the log of an operation that was cancelled after it began.
 	Cancelled string
 }

@@ -98,7 +98,7 @@ func (p *player) step(ctx context.Context) error {
 	case n == 8:
 		err = p.end(ctx, func(o Operation) error { return p.r.finish(ctx, o, p.outcome()) })
 	case n == 9:
-		err = p.end(ctx, func(o Operation) error { return p.r.release(ctx, o) })
+		err = p.end(ctx, func(o Operation) error { return p.r.release(ctx, o, workerStopped) })
 	case n == 10:
 		err = p.cancel(ctx)
 	default:

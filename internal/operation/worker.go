@@ -73,6 +73,9 @@ func (r *Runner) claim(ctx context.Context, id string) (Operation, error) {
 // errCancelAsked ends an operation that somebody asked to cancel.
 var errCancelAsked = errors.New("somebody asked to cancel the operation")
 
+// workerStopped is why a worker that ends in good order gives its operations back.
+const workerStopped = "its worker was stopped"
+
 // run runs a claimed operation to its end, whatever that is.
 func (r *Runner) run(ctx context.Context, row Operation) {
 	running, cancel := context.WithCancelCause(ctx)
@@ -97,13 +100,15 @@ func (r *Runner) run(ctx context.Context, row Operation) {
 		err = cause
 	case out.err == nil:
 		err = r.finish(ending, row, out)
+	case errors.Is(cause, errSilent):
+		err = r.release(ending, row, "its worker could not reach the console database")
 	case ctx.Err() != nil && keepsake.CodeOf(out.err) == keepsake.CodeUnknown:
-		err = r.release(ending, row)
+		err = r.release(ending, row, workerStopped)
 	case errors.Is(cause, errCancelAsked) && keepsake.CodeOf(out.err) != keepsake.CodeUnknown:
 		out.cancelled = true
 		err = r.finish(ending, row, out)
 	case ctx.Err() != nil:
-		err = r.release(ending, row)
+		err = r.release(ending, row, workerStopped)
 	default:
 		err = r.finish(ending, row, out)
 	}

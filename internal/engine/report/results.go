@@ -181,6 +181,9 @@ type RestoreInput struct {
 	Provider string          // read from this provider only; empty: from each in turn, best first
 	// Scope is what comes back; of a wedding or an organization its rows and the shared rows that they point at.
 	Scope keepsake.Scope
+	// Again says that an earlier attempt was lost, whose sessions may still be there: their end is waited for, however
+	// long it takes.
+	Again bool
 }
 
 // Outcomes of a restore that came to its end.

@@ -250,6 +250,11 @@ func (r *restore) check(ctx context.Context) (err error) {
 	m := r.manifest
 	o := r.targetOptions(r.in.Target)
 	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.Repo}
+	if r.in.Again {
+		o.Waits = func() {
+			r.track.Warnf("A session of the attempt before this one is still in the database. The restore begins when it has ended.")
+		}
+	}
 	if r.target, err = target.Open(ctx, o); err != nil {
 		return err
 	}

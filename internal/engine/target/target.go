@@ -43,6 +43,9 @@ type Options struct {
 	Managed []string // schemas that the hosting service may have made
 	Point   string   // for the mark
 	Prover  Prover   // for the mark; Look needs none
+	// Waits, when set, makes Open wait for the lock, however long another restore has it. It is called once, when the lock
+	// is not free.
+	Waits func()
 
 	Reserved []Reserved
 	Sessions int // that a restore opens at once
@@ -94,6 +97,11 @@ func Open(ctx context.Context, o Options) (_ *Target, err error) {
 		return nil, err
 	}
 	if !t.absent {
+		if o.Waits != nil { // what another session is still writing cannot be judged
+			if err := t.lock(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if err := t.refuseUse(ctx); err != nil {
 			return nil, err
 		}
@@ -205,6 +213,12 @@ func (t *Target) lock(ctx context.Context) error {
 		return err
 	}
 	_, err := t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
+	if state(err) == pgerrcode.LockNotAvailable && t.options.Waits != nil {
+		t.options.Waits()
+		for state(err) == pgerrcode.LockNotAvailable {
+			_, err = t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
+		}
+	}
 	if state(err) == pgerrcode.LockNotAvailable {
 		return keepsake.Errorf(keepsake.CodeConflict,
 			"another restore is running into database %q: nothing was written; wait for it or choose another database", t.Name)
