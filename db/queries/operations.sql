@@ -149,7 +149,8 @@ update backup_operations set last_event_id = last_event_id + 1 where id = @id re
 -- name: FinishOperation :one
 -- No row: the lease is lost and somebody else decides.
 update backup_operations
-set state = @state, finished_at = now(), worker = null, heartbeat_at = null, last_event_id = last_event_id + 1,
+set state = @state, finished_at = greatest(now(), coalesce(started_at, created_at)), worker = null, heartbeat_at = null,
+    last_event_id = last_event_id + 1,
     point_id = case when @point_id::text = '' then point_id else @point_id end,
     result = sqlc.narg(result)::jsonb, rows_done = @rows_done, bytes_done = @bytes_done, seconds = @seconds,
     ok = sqlc.narg(ok), protected = sqlc.narg(protected), lacks = @lacks,
@@ -168,20 +169,26 @@ update backup_operations
 set state = case
         when cancel_requested_at is null or kind = any(@settling::text[]) then 'interrupted' else 'cancelled' end,
     finished_at = case
-        when cancel_requested_at is null or kind = any(@settling::text[]) then null::timestamptz else now() end,
+        when cancel_requested_at is null or kind = any(@settling::text[]) then null::timestamptz
+        else greatest(now(), coalesce(started_at, created_at)) end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = @id and fence = @fence and state = 'running'
 returning *;
 
 -- name: SilentFor :one
--- How long ago its worker gave a sign of life; 0 where none works on it.
-select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds
+-- How long ago its worker gave a sign of life, by the database's clock; 0 where none works on it.
+-- The lease is another after each sign of life.
+select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds,
+    (fence || ' ' || coalesce(heartbeat_at::text, ''))::text as lease
 from backup_operations
 where id = @id;
 
--- name: ExpireLeases :many
--- Takes operations away from workers that stopped answering.
--- A server that has just started gives them time to come back: while it was down nobody could beat.
+-- name: ListLeases :many
+-- The lease is another after each sign of life. Its moment is compared with itself alone: clocks jump.
+select id, (fence || ' ' || heartbeat_at::text)::text as lease from backup_operations where state = 'running';
+
+-- name: ExpireLease :one
+-- Takes an operation away from a worker that stopped answering. No row: it has answered, or somebody was faster.
 -- One that was cancelled ends, unless it may have happened already: the next worker finds out.
 update backup_operations o
 set state = case
@@ -190,7 +197,7 @@ set state = case
         else 'interrupted' end,
     finished_at = case
         when o.cancel_requested_at is not null and o.kind <> all(@settling::text[])
-            or o.attempt >= @most_attempts::int then now() end,
+            or o.attempt >= @most_attempts::int then greatest(now(), coalesce(o.started_at, o.created_at)) end,
     error_code = case
         when o.attempt < @most_attempts::int then null
         when o.kind = any(@settling::text[]) then @unknown_code::text
@@ -199,12 +206,7 @@ set state = case
         when o.attempt >= @most_attempts::int
             and (o.cancel_requested_at is null or o.kind = any(@settling::text[])) then @error_message::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
-where o.id in (
-    select s.id from backup_operations s
-    where s.state = 'running'
-      and s.heartbeat_at < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
-      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => @expiry_seconds::double precision)
-    for update skip locked)
+where o.id = @id and o.state = 'running' and o.fence || ' ' || o.heartbeat_at::text = @lease::text
 returning *;
 
 -- name: RequestCancel :one
@@ -218,7 +220,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()),
         else 'cancelled' end,
     finished_at = case
         when state = 'running' or state = 'interrupted' and kind = any(@settling::text[]) then null::timestamptz
-        else now() end,
+        else greatest(now(), coalesce(started_at, created_at)) end,
     last_event_id = last_event_id + 1
 where id = @id and state in ('proposed', 'queued', 'running', 'interrupted')
 returning *;
@@ -239,7 +241,8 @@ returning *;
 -- name: ExpireProposals :many
 -- Ends what nobody has approved in time.
 update backup_operations
-set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = @by::text, finished_at = now(),
+set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = @by::text,
+    finished_at = greatest(now(), created_at),
     last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => @within_seconds::double precision)
 returning *;

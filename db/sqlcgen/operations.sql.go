@@ -180,7 +180,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 	return i, err
 }
 
-const expireLeases = `-- name: ExpireLeases :many
+const expireLease = `-- name: ExpireLease :one
 update backup_operations o
 set state = case
         when o.cancel_requested_at is not null and o.kind <> all($1::text[]) then 'cancelled'
@@ -188,7 +188,7 @@ set state = case
         else 'interrupted' end,
     finished_at = case
         when o.cancel_requested_at is not null and o.kind <> all($1::text[])
-            or o.attempt >= $2::int then now() end,
+            or o.attempt >= $2::int then greatest(now(), coalesce(o.started_at, o.created_at)) end,
     error_code = case
         when o.attempt < $2::int then null
         when o.kind = any($1::text[]) then $3::text
@@ -197,103 +197,87 @@ set state = case
         when o.attempt >= $2::int
             and (o.cancel_requested_at is null or o.kind = any($1::text[])) then $5::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
-where o.id in (
-    select s.id from backup_operations s
-    where s.state = 'running'
-      and s.heartbeat_at < clock_timestamp() - make_interval(secs => $6::double precision)
-      and pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => $6::double precision)
-    for update skip locked)
+where o.id = $6 and o.state = 'running' and o.fence || ' ' || o.heartbeat_at::text = $7::text
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
 `
 
-type ExpireLeasesParams struct {
-	Settling      []string
-	MostAttempts  int32
-	UnknownCode   string
-	ErrorCode     string
-	ErrorMessage  string
-	ExpirySeconds float64
+type ExpireLeaseParams struct {
+	Settling     []string
+	MostAttempts int32
+	UnknownCode  string
+	ErrorCode    string
+	ErrorMessage string
+	ID           string
+	Lease        string
 }
 
-// Takes operations away from workers that stopped answering.
-// A server that has just started gives them time to come back: while it was down nobody could beat.
+// Takes an operation away from a worker that stopped answering. No row: it has answered, or somebody was faster.
 // One that was cancelled ends, unless it may have happened already: the next worker finds out.
-func (q *Queries) ExpireLeases(ctx context.Context, arg ExpireLeasesParams) ([]BackupOperation, error) {
-	rows, err := q.db.Query(ctx, expireLeases,
+func (q *Queries) ExpireLease(ctx context.Context, arg ExpireLeaseParams) (BackupOperation, error) {
+	row := q.db.QueryRow(ctx, expireLease,
 		arg.Settling,
 		arg.MostAttempts,
 		arg.UnknownCode,
 		arg.ErrorCode,
 		arg.ErrorMessage,
-		arg.ExpirySeconds,
+		arg.ID,
+		arg.Lease,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []BackupOperation
-	for rows.Next() {
-		var i BackupOperation
-		if err := rows.Scan(
-			&i.ID,
-			&i.Kind,
-			&i.State,
-			&i.Platform,
-			&i.Organization,
-			&i.BackupType,
-			&i.Note,
-			&i.Labels,
-			&i.Weddings,
-			&i.PointID,
-			&i.Deep,
-			&i.Target,
-			&i.TargetDatabase,
-			&i.Provider,
-			&i.Restore,
-			&i.RequestedBy,
-			&i.RequestedName,
-			&i.ApprovedBy,
-			&i.ApprovedName,
-			&i.ApprovedAt,
-			&i.CreatedAt,
-			&i.StartedAt,
-			&i.FinishedAt,
-			&i.Attempt,
-			&i.CancelRequestedAt,
-			&i.CancelRequestedBy,
-			&i.Slots,
-			&i.Worker,
-			&i.Fence,
-			&i.HeartbeatAt,
-			&i.LastEventID,
-			&i.Progress,
-			&i.Result,
-			&i.RowsDone,
-			&i.BytesDone,
-			&i.Seconds,
-			&i.Ok,
-			&i.Protected,
-			&i.Lacks,
-			&i.ErrorCode,
-			&i.ErrorMessage,
-			&i.WeddingDataCategories,
-			&i.CriticalMilestoneData,
-			&i.VendorIntegrationData,
-			&i.WeddingDatesCovered,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	var i BackupOperation
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Platform,
+		&i.Organization,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Weddings,
+		&i.PointID,
+		&i.Deep,
+		&i.Target,
+		&i.TargetDatabase,
+		&i.Provider,
+		&i.Restore,
+		&i.RequestedBy,
+		&i.RequestedName,
+		&i.ApprovedBy,
+		&i.ApprovedName,
+		&i.ApprovedAt,
+		&i.CreatedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.Attempt,
+		&i.CancelRequestedAt,
+		&i.CancelRequestedBy,
+		&i.Slots,
+		&i.Worker,
+		&i.Fence,
+		&i.HeartbeatAt,
+		&i.LastEventID,
+		&i.Progress,
+		&i.Result,
+		&i.RowsDone,
+		&i.BytesDone,
+		&i.Seconds,
+		&i.Ok,
+		&i.Protected,
+		&i.Lacks,
+		&i.ErrorCode,
+		&i.ErrorMessage,
+		&i.WeddingDataCategories,
+		&i.CriticalMilestoneData,
+		&i.VendorIntegrationData,
+		&i.WeddingDatesCovered,
+	)
+	return i, err
 }
 
 const expireProposals = `-- name: ExpireProposals :many
 update backup_operations
-set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text, finished_at = now(),
+set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::text,
+    finished_at = greatest(now(), created_at),
     last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
@@ -581,7 +565,8 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 
 const finishOperation = `-- name: FinishOperation :one
 update backup_operations
-set state = $1, finished_at = now(), worker = null, heartbeat_at = null, last_event_id = last_event_id + 1,
+set state = $1, finished_at = greatest(now(), coalesce(started_at, created_at)), worker = null, heartbeat_at = null,
+    last_event_id = last_event_id + 1,
     point_id = case when $2::text = '' then point_id else $2 end,
     result = $3::jsonb, rows_done = $4, bytes_done = $5, seconds = $6,
     ok = $7, protected = $8, lacks = $9,
@@ -1104,6 +1089,36 @@ func (q *Queries) ListLastEvents(ctx context.Context, arg ListLastEventsParams) 
 	return items, nil
 }
 
+const listLeases = `-- name: ListLeases :many
+select id, (fence || ' ' || heartbeat_at::text)::text as lease from backup_operations where state = 'running'
+`
+
+type ListLeasesRow struct {
+	ID    string
+	Lease string
+}
+
+// The lease is another after each sign of life. Its moment is compared with itself alone: clocks jump.
+func (q *Queries) ListLeases(ctx context.Context) ([]ListLeasesRow, error) {
+	rows, err := q.db.Query(ctx, listLeases)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLeasesRow
+	for rows.Next() {
+		var i ListLeasesRow
+		if err := rows.Scan(&i.ID, &i.Lease); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listMeasuredBackups = `-- name: ListMeasuredBackups :many
 select seconds, coalesce((progress ->> 'bytes_total')::bigint, 0)::bigint as bytes_covered from backup_operations
 where platform = $1 and kind = 'backup' and state = 'done' and backup_type = $2::text and seconds > 0
@@ -1387,7 +1402,8 @@ update backup_operations
 set state = case
         when cancel_requested_at is null or kind = any($1::text[]) then 'interrupted' else 'cancelled' end,
     finished_at = case
-        when cancel_requested_at is null or kind = any($1::text[]) then null::timestamptz else now() end,
+        when cancel_requested_at is null or kind = any($1::text[]) then null::timestamptz
+        else greatest(now(), coalesce(started_at, created_at)) end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $2 and fence = $3 and state = 'running'
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
@@ -1463,7 +1479,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()),
         else 'cancelled' end,
     finished_at = case
         when state = 'running' or state = 'interrupted' and kind = any($2::text[]) then null::timestamptz
-        else now() end,
+        else greatest(now(), coalesce(started_at, created_at)) end,
     last_event_id = last_event_id + 1
 where id = $3 and state in ('proposed', 'queued', 'running', 'interrupted')
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
@@ -1558,15 +1574,22 @@ func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) (int
 }
 
 const silentFor = `-- name: SilentFor :one
-select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds
+select coalesce(extract(epoch from clock_timestamp() - heartbeat_at), 0)::double precision as seconds,
+    (fence || ' ' || coalesce(heartbeat_at::text, ''))::text as lease
 from backup_operations
 where id = $1
 `
 
-// How long ago its worker gave a sign of life; 0 where none works on it.
-func (q *Queries) SilentFor(ctx context.Context, id string) (float64, error) {
+type SilentForRow struct {
+	Seconds float64
+	Lease   string
+}
+
+// How long ago its worker gave a sign of life, by the database's clock; 0 where none works on it.
+// The lease is another after each sign of life.
+func (q *Queries) SilentFor(ctx context.Context, id string) (SilentForRow, error) {
 	row := q.db.QueryRow(ctx, silentFor, id)
-	var seconds float64
-	err := row.Scan(&seconds)
-	return seconds, err
+	var i SilentForRow
+	err := row.Scan(&i.Seconds, &i.Lease)
+	return i, err
 }

@@ -18,18 +18,19 @@ type Silence struct {
 	TakeOver time.Duration // in at most how long another worker takes the operation; 0: it should have been taken by now
 }
 
-// listen notes with running operations whether their workers still answer, by the database's clock, which the
-// heartbeats are of.
+// listen notes with running operations whether their workers still answer: by the database's clock, which the heartbeats
+// are of, and, because that may have been set back, by what this process has seen.
 func (c *Console) listen(ctx context.Context, tx db.Tx, operations ...*Operation) error {
 	for _, o := range operations {
 		if o.State != StateRunning {
+			c.runner.Leases().Drop(o.ID)
 			continue
 		}
-		seconds, err := tx.SilentFor(ctx, o.ID)
+		row, err := tx.SilentFor(ctx, o.ID)
 		if err != nil {
 			return err
 		}
-		silent := time.Duration(seconds * float64(time.Second))
+		silent := max(time.Duration(row.Seconds*float64(time.Second)), c.runner.Leases().Look(o.ID, row.Lease))
 		if silent > silentBeats*c.runner.Lease.Beat {
 			o.Silence = Silence{For: silent, TakeOver: max(0, c.runner.Lease.Expiry+c.runner.Lease.Reconcile-silent)}
 		}

@@ -3,6 +3,7 @@ package operation
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -31,6 +32,9 @@ type Runner struct {
 	jobs    *river.Client[pgx.Tx] // enqueues; the one that works is made by Run
 	kinds   map[Name]Kind
 	settle  []string // the names of those that are Settlers
+
+	leases  *Standing // of running operations
+	waiting *Standing // jobs that have been taken and have not claimed their operation
 }
 
 // NewRunner returns a runner of these kinds. It runs nothing, and hears nothing of other processes, until Run is
@@ -52,6 +56,7 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 		settle:  []string{},
 		process: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8]),
 	}
+	r.leases, r.waiting = NewStanding(r.Lease.Expiry/2), NewStanding(r.Lease.Expiry/2)
 	for _, k := range kinds {
 		r.kinds[k.About().Name] = k
 		if _, is := k.(Settler); is {
@@ -122,31 +127,67 @@ func (r *Runner) work(ctx context.Context, duties []Duty) error {
 }
 
 // Reconcile takes operations from workers that stopped answering, and puts every waiting operation that is not in the
-// queue into it. Every worker calls it, and calls at once do no harm. It reports whether a worker was lost.
+// queue into it. Every worker calls it, and calls at once do no harm. It reports whether a worker was lost. What is
+// wrong with one operation keeps it from none of the others.
+//
+// A worker has stopped answering when this process has seen its lease stand still for Expiry, by its own clock. Time in
+// which this process could not look does not count: then others could hardly renew.
 func (r *Runner) Reconcile(ctx context.Context) (lost bool, err error) {
-	err = r.db.InTx(ctx, keepsake.System("reconcile"), func(tx db.Tx) error {
-		rows, err := tx.ExpireLeases(ctx, sqlcgen.ExpireLeasesParams{
-			ExpirySeconds: r.Lease.Expiry.Seconds(),
-			MostAttempts:  mostAttempts,
-			Settling:      r.settle,
-			ErrorCode:     string(keepsake.CodeInternal),
-			UnknownCode:   string(keepsake.CodeUnknown),
+	var leases []sqlcgen.ListLeasesRow
+	err = r.inTx(ctx, func(tx db.Tx) (err error) {
+		leases, err = tx.ListLeases(ctx)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("list the leases: %w", err)
+	}
+	var failed []error
+	running := map[string]bool{}
+	for _, l := range leases {
+		running[l.ID] = true
+		if r.leases.Look(l.ID, l.Lease) < r.Lease.Expiry {
+			continue
+		}
+		switch err := r.expire(ctx, l); {
+		case err == nil:
+			lost = true
+		case !db.IsNoRows(err):
+			failed = append(failed, fmt.Errorf("take operation %s over: %w", l.ID, err))
+		}
+	}
+	r.leases.Keep(running)
+	if err := r.inTx(ctx, func(tx db.Tx) error { return r.requeue(ctx, tx) }); err != nil {
+		failed = append(failed, err)
+	}
+	return lost, errors.Join(failed...)
+}
+
+func (r *Runner) inTx(ctx context.Context, fn func(db.Tx) error) error {
+	return r.db.InTx(ctx, keepsake.System("reconcile"), fn)
+}
+
+// expire takes one operation from its worker. It returns an error that db.IsNoRows knows when that one has answered.
+func (r *Runner) expire(ctx context.Context, l sqlcgen.ListLeasesRow) error {
+	return r.inTx(ctx, func(tx db.Tx) error {
+		row, err := tx.ExpireLease(ctx, sqlcgen.ExpireLeaseParams{
+			ID:           l.ID,
+			Lease:        l.Lease,
+			MostAttempts: mostAttempts,
+			Settling:     r.settle,
+			ErrorCode:    string(keepsake.CodeInternal),
+			UnknownCode:  string(keepsake.CodeUnknown),
 			ErrorMessage: fmt.Sprintf("It was started %d times, and each time its worker died. It is not started again: see "+
 				"the worker's log for the cause.", mostAttempts),
 		})
 		if err != nil {
-			return fmt.Errorf("expire leases: %w", err)
+			return err
 		}
-		for _, row := range rows {
-			lost = true
-			if err := r.recordLost(ctx, tx, row); err != nil {
-				return err
-			}
-		}
-		return r.requeue(ctx, tx)
+		return r.recordLost(ctx, tx, row)
 	})
-	return lost, err
 }
+
+// Leases are those of running operations, as this process has seen them.
+func (r *Runner) Leases() *Standing { return r.leases }
 
 // recordLost follows up on an operation that was taken from a silent worker.
 func (r *Runner) recordLost(ctx context.Context, tx db.Tx, row Operation) error {
@@ -171,31 +212,43 @@ func (r *Runner) recordLost(ctx context.Context, tx db.Tx, row Operation) error 
 }
 
 // requeue enqueues operations that wait although nothing in the queue would start them: a worker took the job and died
-// before it claimed the operation.
+// before it claimed the operation, or the job waits for a moment that a clock which was set back has put far off.
 func (r *Runner) requeue(ctx context.Context, tx db.Tx) error {
 	rows, err := tx.PG.Query(ctx, `
-		select o.id::text, o.kind from backup_operations o
+		select o.id::text, o.kind, coalesce((
+			select string_agg(j.id || '/' || j.attempt, ' ' order by j.id) from river.river_job j
+			where j.kind = $1 and j.args ->> 'operation' = o.id::text and j.state = 'running'), '')
+		from backup_operations o
 		where o.state in ('queued', 'interrupted') and not exists (
 			select from river.river_job j
-			where j.kind = $1 and j.args ->> 'operation' = o.id::text
-			  and (j.state in ('available', 'pending', 'scheduled', 'retryable')
-			       or j.state = 'running' and j.attempted_at > clock_timestamp() - make_interval(secs => $2::double precision)))
-		for update skip locked`, job{}.Kind(), r.Lease.Expiry.Seconds())
+			where j.kind = $1
+			  and j.args ->> 'operation' = o.id::text
+			  and j.state in ('available', 'pending', 'scheduled', 'retryable')
+			  and j.scheduled_at <= clock_timestamp() + interval '1 minute')
+		for update skip locked`, job{}.Kind())
 	if err != nil {
 		return fmt.Errorf("look for operations nobody would start: %w", err)
 	}
-	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+	type waiting struct {
 		ID   string
 		Kind Name
-	}])
+		Jobs string // that were taken
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[waiting])
 	if err != nil {
 		return fmt.Errorf("look for operations nobody would start: %w", err)
 	}
-	for _, o := range waiting {
+	seen := map[string]bool{}
+	for _, o := range found {
+		seen[o.ID] = true
+		if o.Jobs != "" && r.waiting.Look(o.ID, o.Jobs) < r.Lease.Expiry {
+			continue
+		}
 		if err := r.Enqueue(ctx, tx, o.ID, o.Kind); err != nil {
 			return err
 		}
 	}
+	r.waiting.Keep(seen)
 	return nil
 }
 
