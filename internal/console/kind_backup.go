@@ -225,7 +225,7 @@ type backups struct{ c *Console }
 func (backups) About() operation.About {
 	return operation.About{
 		Name:       KindBackup,
-		Queue:      operation.QueueDefault,
+		Queue:      operation.QueueBackup,
 		Permission: keepsake.MayBackup,
 		Slots:      []operation.Slot{{Name: backupSlot, Refused: errBackupRuns}},
 		Cancelled:  "Cancelled. What was uploaded stays and shortens the next backup.",

@@ -26,6 +26,7 @@ type Queue string
 // The queues.
 const (
 	QueueDefault Queue = "default"
+	QueueBackup  Queue = "backup"  // so that no number of verifications keeps one waiting
 	QueueRestore Queue = "restore" // what somebody waits for on a wedding day
 )
 

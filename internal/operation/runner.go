@@ -70,8 +70,7 @@ func NewRunner(d *db.DB, log *slog.Logger, now func() time.Time, lease LeaseTime
 func (r *Runner) kind(name Name) Kind { return r.kinds[name] }
 
 const (
-	// parallelOperations is how many operations one process runs at once: a backup and verifications. As many restores run
-	// beside them.
+	// parallelOperations is how many operations of each queue one process runs at once.
 	parallelOperations = 4
 	// stopTime is how long a stopping worker waits for its operations to give way.
 	stopTime = 15 * time.Second
@@ -100,8 +99,11 @@ func (r *Runner) work(ctx context.Context, duties []Duty) error {
 	}
 	client, err := river.NewClient(riverpgxv5.New(r.db.Jobs()), &river.Config{
 		Schema: db.JobSchema, Logger: quiet(r.log), Workers: workers, JobTimeout: -1,
-		Queues: map[string]river.QueueConfig{string(QueueDefault): {MaxWorkers: parallelOperations},
-			string(QueueRestore): {MaxWorkers: parallelOperations}},
+		Queues: map[string]river.QueueConfig{
+			string(QueueDefault): {MaxWorkers: parallelOperations},
+			string(QueueBackup):  {MaxWorkers: parallelOperations},
+			string(QueueRestore): {MaxWorkers: parallelOperations},
+		},
 		// Rebuilding its indexes takes their owner, which the console is not. Jobs are few and removed within a day.
 		ReindexerSchedule: river.NeverSchedule(),
 	})
