@@ -234,3 +234,30 @@ func TestGivenUpAfterTooManyAttempts(t *testing.T) {
 	}
 	await(t, c, startFull(t, c).ID, console.StateDone) // it blocks nobody
 }
+
+// TestCancelOfWhatWasInterrupted: it had begun, and its log and the trail say how it ended as of any that had.
+func TestCancelOfWhatWasInterrupted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e, started := blocking()
+	c := w.console(e)
+	stop := w.run(c, true)
+	o := startFull(t, c)
+	<-started
+	stop()
+	if err := c.CancelOperation(t.Context(), admin, o.ID); err != nil {
+		t.Fatal(err)
+	}
+	o = await(t, c, o.ID, console.StateCancelled)
+	log, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0)
+	if err != nil || len(log) == 0 {
+		t.Fatalf("%+v, %v", log, err)
+	}
+	want := "Cancelled by " + admin.Name + ". What was uploaded stays and shortens the next backup."
+	if last := log[len(log)-1].Message; last != want {
+		t.Errorf("the log says %q", last)
+	}
+	if n := w.count("select count(*) from audit_log where action = 'backup.end' and target = $1", o.ID); n != 1 {
+		t.Errorf("%d ends are on record", n)
+	}
+}

@@ -46,10 +46,8 @@ func (r *Runner) Cancel(ctx context.Context, tx db.Tx, actor keepsake.Actor, id 
 	case StateInterrupted:
 		words = actor.Name + " asked to cancel it. First a worker looks whether it has happened."
 	}
-	if State(row.State) == StateCancelled && row.StartedAt != nil {
-		if err := r.Stopped(ctx, tx, row); err != nil {
-			return err
-		}
+	if State(row.State) == StateCancelled && row.StartedAt != nil { // its worker had gone
+		return r.endCancelled(ctx, tx, row, " by "+actor.Name)
 	}
 	return r.Say(ctx, tx, row, "info", words)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -32,7 +33,7 @@ func (r *Runner) finish(ctx context.Context, row Operation, out outcome) error {
 		level, words := "info", "Done."
 		switch {
 		case out.cancelled:
-			return r.endCancelled(ctx, tx, ended)
+			return r.endCancelled(ctx, tx, ended, "")
 		case out.err != nil:
 			level, words = "error", deref(ended.ErrorMessage)
 			err = r.Stopped(ctx, tx, ended)
@@ -90,13 +91,18 @@ func (r *Runner) Stopped(ctx context.Context, tx db.Tx, row Operation) error {
 	return nil
 }
 
-func (r *Runner) endCancelled(ctx context.Context, tx db.Tx, row Operation) error {
+// endCancelled writes what follows when an operation that had begun is cancelled. by, where the log does not say so
+// already, is who did.
+func (r *Runner) endCancelled(ctx context.Context, tx db.Tx, row Operation, by string) error {
 	if err := r.Stopped(ctx, tx, row); err != nil {
 		return err
 	}
 	words := "Cancelled."
 	if k := r.kind(Name(row.Kind)); k != nil {
 		words = k.About().Cancelled
+	}
+	if by != "" {
+		words = "Cancelled" + by + strings.TrimPrefix(words, "Cancelled")
 	}
 	if err := r.Say(ctx, tx, row, "warn", words); err != nil {
 		return err

@@ -51,10 +51,10 @@ const (
 )
 
 // hold beats for a claimed operation until ctx ends, which is when its end has been written down. It cancels the
-// operation when somebody asks, when the lease is lost, and, where its kind is exclusive, when it could not be renewed for
-// too long by this process's own clock. A console database that does not answer ends nothing else: a backup is worth
-// more than its row, and whoever holds a higher fence by then is told apart at the next write. The returned channel
-// closes when it has ended.
+// operation when somebody asks, when the lease is lost, and, where its kind is exclusive, when it could not be renewed
+// for too long by this process's own clock. A console database that does not answer ends nothing else: a backup is
+// worth more than its row, and whoever holds a higher fence by then is told apart at the next write. The returned
+// channel closes when it has ended.
 func (r *Runner) hold(ctx context.Context, row Operation, cancel context.CancelCauseFunc) <-chan struct{} {
 	done := make(chan struct{})
 	watch := r.Hub.Watch(progress.ChannelCancel, row.ID)
@@ -134,7 +134,7 @@ func (r *Runner) release(ctx context.Context, row Operation, why string) error {
 			return err
 		}
 		if State(released.State) == StateCancelled {
-			return r.endCancelled(ctx, tx, released)
+			return r.endCancelled(ctx, tx, released, "")
 		}
 		if err := r.Enqueue(ctx, tx, row.ID, Name(row.Kind)); err != nil {
 			return err

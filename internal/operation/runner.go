@@ -197,7 +197,7 @@ func (r *Runner) recordLost(ctx context.Context, tx db.Tx, row Operation) error 
 		row.Attempt, "state", row.State)
 	switch State(row.State) {
 	case StateCancelled:
-		return r.endCancelled(ctx, tx, row)
+		return r.endCancelled(ctx, tx, row, "")
 	case StateFailed:
 		if err := r.Stopped(ctx, tx, row); err != nil {
 			return err
