@@ -34,6 +34,8 @@ func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
 	switch {
 	case d.Running:
 		row.State = ui.Chip{Tone: ui.ToneRun, Text: "Running"}
+	case d.Silent:
+		row.State = ui.Chip{Tone: ui.ToneWarn, Text: "Its worker stopped answering"}
 	case d.Ended.IsZero():
 		row.State = ui.Chip{Tone: ui.ToneMute, Text: "Not yet"}
 	case d.Failed:
@@ -44,6 +46,8 @@ func dutyRow(d console.DutyState, clock format.Clock) views.DutyRow {
 		row.NextText = "Each worker does it"
 	case d.Running:
 		row.NextText = "Now"
+	case d.Silent:
+		row.NextText = "When a worker runs"
 	case d.Next.IsZero():
 		row.NextText = "When a worker runs"
 	case clock.Now.Sub(d.Next) > lateAfter:

@@ -88,6 +88,8 @@ type Console struct {
 	alone     policy.Alone
 	runner    *operation.Runner
 	duties    []operation.Duty
+	holders   *operation.Standing // of duties, as this process has seen them
+	wakeSync  chan struct{}       // has the repository's list read at once
 	notes     Notes
 
 	sealing sealing
@@ -115,6 +117,8 @@ func New(d Deps) (*Console, error) {
 		maxAge:    orDefault(d.BackupMaxAge, 24*time.Hour),
 		limits:    limitsOf(d.Limits),
 		approve:   d.SecondApprover,
+		holders:   operation.NewStanding(0),
+		wakeSync:  make(chan struct{}, 1),
 		notes:     d.Notes,
 		vault:     d.Vault,
 	}
@@ -153,11 +157,15 @@ func (c *Console) Run(ctx context.Context, work bool) error { return c.runner.Ru
 // reconcile sees to it that what dead workers held goes on.
 func (c *Console) reconcile(ctx context.Context) error {
 	lost, err := c.runner.Reconcile(ctx)
-	if err != nil || !lost {
-		return err
+	if lost {
+		// The dead worker may have published a recovery point and died before it could say so. Providers are slower than the
+		// next worker may die: another duty asks them.
+		select {
+		case c.wakeSync <- struct{}{}:
+		default:
+		}
 	}
-	// The dead worker may have published a recovery point and died before it could say so.
-	return c.SyncPoints(ctx)
+	return err
 }
 
 // attemptJudged runs fn in one transaction as actor and records it, last and in the same transaction, as allowed. fn

@@ -41,7 +41,9 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 			Does:  "take operations from workers that stopped answering",
 			Every: c.runner.Lease.Reconcile,
 			Who:   operation.EachProcess,
-			Run:   c.reconcile,
+			// or nobody takes anything over
+			Within: time.Minute,
+			Run:    c.reconcile,
 		},
 		{Name: "check_providers", Does: "check the providers", Every: checkEvery, Who: operation.EachProcess, Run: check},
 		{
@@ -49,6 +51,7 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 			Does:  "read the repository's list of recovery points",
 			Every: syncEvery,
 			Who:   operation.EachProcess,
+			Wake:  c.wakeSync,
 			Run:   c.SyncPoints,
 		},
 		{
@@ -108,6 +111,7 @@ type DutyState struct {
 	// Next is when one holder does it; zero where each process does.
 	Next    time.Time
 	Running bool
+	Silent  bool      // it was begun, and its holder has stopped answering: this process has seen that long enough
 	Began   time.Time // of the last run; zero: there was none
 	Ended   time.Time // of the last run that ended; zero: there was none
 	Failed  bool      // that run
@@ -134,12 +138,15 @@ func (c *Console) ListDuties(ctx context.Context, actor keepsake.Actor) ([]DutyS
 	list := make([]DutyState, len(c.duties))
 	for i, d := range c.duties {
 		r := known[d.Name]
+		silent := r.Holder != "" &&
+			c.holders.Look(d.Name, fmt.Sprint(r.Fence, " ", r.Beats)) >= operation.DutyExpiry
 		list[i] = DutyState{
 			Name:    d.Name,
 			Does:    d.Does,
 			Every:   d.Every,
 			Who:     d.Who,
-			Running: r.Holder != "",
+			Running: r.Holder != "" && !silent,
+			Silent:  silent,
 			Began:   deref(r.LastStarted),
 			Ended:   deref(r.LastEnded),
 			Failed:  r.Outcome == "failed",

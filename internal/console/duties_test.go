@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -120,4 +121,45 @@ func TestTwoWorkersShareADuty(t *testing.T) {
 	if !slices.Equal(runs, []string{"first"}) {
 		t.Errorf("it was done by %v", runs)
 	}
+}
+
+// TestADutyWhoseWorkerDiedIsNotRunning: where no worker is left to take it over, the page says what it has seen.
+func TestADutyWhoseWorkerDiedIsNotRunning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.console(newFakeEngine())
+	var steady time.Duration
+	console.SeeDutiesBy(c, func() time.Duration { return steady })
+	write := func(sql string) {
+		t.Helper()
+		err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+			_, err := tx.PG.Exec(t.Context(), sql)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(running, silent bool) {
+		t.Helper()
+		list, err := c.ListDuties(t.Context(), admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(list, func(d console.DutyState) bool { return d.Name == "make_months" })
+		if d := list[i]; d.Running != running || d.Silent != silent {
+			t.Errorf("after %s it is %+v", steady, d)
+		}
+	}
+	write("insert into duties (name, holder, fence, beats, last_started) values ('make_months', 'dead', 1, 5, now())")
+	look(true, false)
+	steady += 11 * time.Second
+	look(true, false)
+	write("update duties set beats = beats + 1")
+	steady += 2 * time.Second
+	look(true, false)
+	steady += 12 * time.Second
+	look(false, true)
+	write("update duties set beats = beats + 1")
+	look(true, false)
 }

@@ -18,8 +18,8 @@ type Silence struct {
 	TakeOver time.Duration // in at most how long another worker takes the operation; 0: it should have been taken by now
 }
 
-// listen notes with running operations whether their workers still answer: by the database's clock, which the heartbeats
-// are of, and, because that may have been set back, by what this process has seen.
+// listen notes with running operations whether their workers still answer: by the database's clock, which the
+// heartbeats are of, and, because that may have been set back, by what this process has seen.
 func (c *Console) listen(ctx context.Context, tx db.Tx, operations ...*Operation) error {
 	for _, o := range operations {
 		if o.State != StateRunning {

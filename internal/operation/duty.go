@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -22,8 +23,17 @@ type Duty struct {
 	Does  string        // what it does, in words that follow "could not"
 	Every time.Duration // between two runs
 	Who   Who
-	Run   func(context.Context) error
+	// Within is how long one run may take; 0: ten minutes. A run that hangs would keep everybody from the next one.
+	Within time.Duration
+	// Wake, where each process does the duty, is what has it done at once. May be nil.
+	Wake <-chan struct{}
+	Run  func(context.Context) error
 }
+
+// longestRun bounds a run of a duty that says nothing else.
+const longestRun = 10 * time.Minute
+
+func (d Duty) within() time.Duration { return cmp.Or(d.Within, longestRun) }
 
 // longestRetry bounds how long a duty that failed waits for its next run.
 const longestRetry = 5 * time.Minute
@@ -47,8 +57,11 @@ func (d Duty) following(now time.Time, failed bool) time.Time {
 // stops; others take it over when they have seen it stand still for take. Between the two lies what one beat may take.
 type times struct{ look, beat, hold, take time.Duration }
 
+// DutyExpiry is for how long a duty's holder may not be seen to count before others take the duty over.
+const DutyExpiry = 12 * time.Second
+
 func defaultTimes() times {
-	return times{look: 5 * time.Second, beat: 2 * time.Second, hold: 8 * time.Second, take: 12 * time.Second}
+	return times{look: 5 * time.Second, beat: 2 * time.Second, hold: 8 * time.Second, take: DutyExpiry}
 }
 
 // sight is what one process has seen of a duty's lease, and since when by its own clock, which only runs forward.

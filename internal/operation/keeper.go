@@ -54,21 +54,22 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer wg.Wait()
 	for _, d := range k.duties {
 		if d.Who == OneHolder {
-			wg.Go(func() { k.again(ctx, k.times.look, k.whenDue(d)) })
+			wg.Go(func() { k.again(ctx, k.times.look, nil, k.whenDue(d)) })
 			continue
 		}
-		wg.Go(func() { k.again(ctx, d.Every, k.each(d)) })
+		wg.Go(func() { k.again(ctx, d.Every, d.Wake, k.each(d)) })
 	}
 }
 
-// again calls fn at once and then again and again until ctx ends.
-func (k *Keeper) again(ctx context.Context, every time.Duration, fn func(context.Context)) {
+// again calls fn at once and then again and again until ctx ends, and whenever wake says so.
+func (k *Keeper) again(ctx context.Context, every time.Duration, wake <-chan struct{}, fn func(context.Context)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		fn(ctx)
 		select {
 		case <-tick.C:
+		case <-wake:
 		case <-ctx.Done():
 			return
 		}
@@ -172,7 +173,10 @@ func (k *Keeper) hold(ctx context.Context, d Duty, fence int64) error {
 	defer stop(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := k.beat(running, d, fence); err != nil {
+		// A run that does not end when it is stopped holds the duty no longer: another process does it next.
+		beating, quit := context.WithTimeout(running, d.within()+k.times.hold)
+		defer quit()
+		if err := k.beat(beating, d, fence); err != nil {
 			stop(err)
 		}
 	})
@@ -248,8 +252,10 @@ const (
 	failed = "failed"
 )
 
-// do runs a duty. A panic in it fails the run and no more.
+// do runs a duty, for as long as one run may take. A panic in it fails the run and no more.
 func (k *Keeper) do(ctx context.Context, d Duty) (outcome, message string) {
+	running, stop := context.WithTimeout(ctx, d.within())
+	defer stop()
 	err := func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -257,8 +263,11 @@ func (k *Keeper) do(ctx context.Context, d Duty) (outcome, message string) {
 				err = keepsake.Errorf(keepsake.CodeInternal, "A fault inside Keepsake ended it. The log has the cause.")
 			}
 		}()
-		return d.Run(ctx)
+		return d.Run(running)
 	}()
+	if err != nil && ctx.Err() == nil && running.Err() != nil {
+		err = keepsake.Errorf(keepsake.CodeUnavailable, "It had not ended after %s, and was stopped.", d.within())
+	}
 	if err == nil {
 		return done, ""
 	}

@@ -224,3 +224,91 @@ func TestFailedDutyIsKeptInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestAHangingDutyIsStopped after its time, of which the row tells, and is done again.
+func TestAHangingDutyIsStopped(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	for _, who := range []Who{OneHolder, EachProcess} {
+		runs := 0
+		k := keeper(d, "a", Duty{
+			Name:   string(who),
+			Does:   "do it",
+			Every:  time.Nanosecond,
+			Who:    who,
+			Within: 20 * time.Millisecond,
+			Run: func(ctx context.Context) error {
+				if runs++; runs == 1 {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			},
+		})
+		act := k.each(k.duties[0])
+		if who == OneHolder {
+			act = k.whenDue(k.duties[0])
+		}
+		act(t.Context())
+		if row := dutyRow(t, d, string(who)); row.Outcome != failed || !strings.Contains(row.Message, "20ms") {
+			t.Errorf("%s, after a run that hung: %+v", who, row)
+		}
+		act(t.Context())
+		if row := dutyRow(t, d, string(who)); row.Outcome != done || runs != 2 {
+			t.Errorf("%s, after %d runs: %+v", who, runs, row)
+		}
+	}
+}
+
+// TestADutyIsWoken: it is done long before its interval has passed.
+func TestADutyIsWoken(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	wake, ran := make(chan struct{}), make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	k := keeper(d, "a", Duty{
+		Name:  "woken",
+		Does:  "do it",
+		Every: time.Hour,
+		Who:   EachProcess,
+		Wake:  wake,
+		Run:   func(context.Context) error { ran <- struct{}{}; return nil },
+	})
+	ended := make(chan struct{})
+	go func() { defer close(ended); k.Run(ctx) }()
+	<-ran
+	wake <- struct{}{}
+	<-ran
+	stop()
+	<-ended
+}
+
+// TestADutyThatDoesNotEndIsTakenOver: its holder counts no longer for a run that was stopped and goes on.
+func TestADutyThatDoesNotEndIsTakenOver(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.URL(t))
+	ends := make(chan struct{})
+	duty := Duty{
+		Name:   "deaf",
+		Does:   "do it",
+		Every:  time.Hour,
+		Who:    OneHolder,
+		Within: 20 * time.Millisecond,
+		Run:    func(context.Context) error { <-ends; return nil },
+	}
+	deaf, next := keeper(d, "deaf", duty), keeper(d, "next", duty)
+	deaf.times.beat, deaf.times.hold = 5*time.Millisecond, time.Second
+	next.times.take = time.Second
+	fence := take(t, deaf, &sight{}, 0)
+	ended := make(chan error)
+	go func() { ended <- deaf.hold(t.Context(), duty, fence) }()
+	var seen sight
+	for began := time.Now(); take(t, next, &seen, time.Since(began)) == 0; {
+	}
+	close(ends)
+	if err := <-ended; !errors.Is(err, errDutyLost) {
+		t.Errorf("the deaf one writes down how it ended: %v", err)
+	}
+	if row := dutyRow(t, d, "deaf"); row.Holder != "next" {
+		t.Errorf("the row says %+v", row)
+	}
+}

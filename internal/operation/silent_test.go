@@ -47,8 +47,8 @@ func (s saying) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestAnExclusiveOperationStopsWhenItsWorkerIsCutOff from the console database, before another could begin, and is given
-// back when it is there again. Another operation goes on.
+// TestAnExclusiveOperationStopsWhenItsWorkerIsCutOff from the console database, before another could begin, and is
+// given back when it is there again. Another operation goes on.
 func TestAnExclusiveOperationStopsWhenItsWorkerIsCutOff(t *testing.T) {
 	t.Parallel()
 	for name, exclusive := range map[string]bool{"exclusive": true, "not exclusive": false} {
@@ -86,7 +86,7 @@ func TestAnExclusiveOperationStopsWhenItsWorkerIsCutOff(t *testing.T) {
 					}
 				}
 			}
-			log := slog.New(saying{said: func(m string) {
+			log := slog.New(saying{Handler: slog.DiscardHandler, said: func(m string) {
 				select {
 				case <-cut:
 				default:

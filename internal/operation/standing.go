@@ -11,8 +11,9 @@ type Standing struct {
 	// Most is how much of the time between two looks counts; 0: all. Whoever could not look cannot tell whether others
 	// could renew.
 	Most time.Duration
+	// Now is the clock.
+	Now func() time.Duration
 
-	now  func() time.Duration
 	mu   sync.Mutex
 	seen map[string]stand
 }
@@ -26,14 +27,14 @@ type stand struct {
 // NewStanding returns a Standing that has seen nothing.
 func NewStanding(most time.Duration) *Standing {
 	began := time.Now()
-	return &Standing{Most: most, now: func() time.Duration { return time.Since(began) }, seen: map[string]stand{}}
+	return &Standing{Most: most, Now: func() time.Duration { return time.Since(began) }, seen: map[string]stand{}}
 }
 
 // Look takes note of a lease, and returns for how long it has been seen to stand still.
 func (s *Standing) Look(name, lease string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before, now := s.seen[name], s.now()
+	before, now := s.seen[name], s.Now()
 	next := stand{lease: lease, looked: now}
 	if before.lease == lease {
 		passed := now - before.looked

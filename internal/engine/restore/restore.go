@@ -252,7 +252,8 @@ func (r *restore) check(ctx context.Context) (err error) {
 	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.Repo}
 	if r.in.Again {
 		o.Waits = func() {
-			r.track.Warnf("A session of the attempt before this one is still in the database. The restore begins when it has ended.")
+			r.track.Warnf("A session of the attempt before this one is still in the database. The restore begins when it " +
+				"has ended.")
 		}
 	}
 	if r.target, err = target.Open(ctx, o); err != nil {
