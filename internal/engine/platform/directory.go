@@ -135,8 +135,9 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 		} else if has.columns[l.WeddingColumn] && has.columns[l.VendorColumn] {
 			// A reference that only the data map knows may be a mistake.
 			parts = append(parts,
-				fmt.Sprintf("select %s::text, %s::text from %s l where %[1]s is not null and %[2]s is not null",
-					column("l", l.WeddingColumn), column("l", l.VendorColumn), has.rows))
+				fmt.Sprintf("select %s, %s from %s l where %s is not null and %s is not null",
+					text("l", l.WeddingColumn), text("l", l.VendorColumn), has.rows,
+					column("l", l.WeddingColumn), column("l", l.VendorColumn)))
 		}
 	}
 	if len(parts) == 0 {
@@ -200,8 +201,9 @@ func each(ctx context.Context, conn *pgx.Conn, query string, into []any, do func
 	return err
 }
 
-// text selects a column as text that is never null.
-func text(alias, name string) string { return "coalesce(" + column(alias, name) + "::text, '')" }
+// text selects a column as text that is never null, as its type writes it. A cast to text may be a function that
+// somebody made, such as one that masks.
+func text(alias, name string) string { return "pg_catalog.format('%s', " + column(alias, name) + ")" }
 
 // knownDay selects a day, null where it is not known.
 // Some platforms write infinity for couples who have not agreed on one.

@@ -42,18 +42,18 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 	known := knownDay("w", w.Date) // couples who have not agreed on a day come last
 	name, organization, join := "''", "''", ""
 	if w.Organization != "" {
-		organization = "coalesce(" + column("w", w.Organization) + "::text, '')"
+		organization = text("w", w.Organization)
 		if o.Table != "" && o.Name != "" {
 			organizations, err := onlyKey(ctx, conn, o.Table)
 			if err != nil {
 				return nil, err
 			}
-			name = "coalesce(" + column("o", o.Name) + "::text, '')"
+			name = text("o", o.Name)
 			join = " left join " + organizations.rows + " o on " + column("o", organizations.key) + " = " +
 				column("w", w.Organization)
 		}
 	}
-	couple := "coalesce(" + column("w", w.Name) + "::text, '')"
+	couple := text("w", w.Name)
 	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
@@ -62,7 +62,7 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 	today := arg(q.Today.Format(time.DateOnly)) + "::text::date"
 	conditions := []string{"true"}
 	if q.IDs != nil {
-		conditions = append(conditions, column("w", key)+"::text = any("+arg(q.IDs)+"::text[])")
+		conditions = append(conditions, text("w", key)+" = any("+arg(q.IDs)+"::text[])")
 	}
 	if q.Days != nil {
 		days := make([]string, len(q.Days))
@@ -86,10 +86,10 @@ func QueryWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, q We
 			return "(" + day + " is null, coalesce(" + day + " < " + today + ", true), coalesce(abs(" + day + " - " + today +
 				"), 0), " + couple + ", " + key + ")"
 		}
-		conditions = append(conditions, place(known, couple, column("w", key)+"::text")+" > "+
+		conditions = append(conditions, place(known, couple, text("w", key))+" > "+
 			place(there, arg(a.Couple)+"::text", arg(a.ID)+"::text"))
 	}
-	return conn.Query(ctx, "select "+column("w", key)+"::text, "+couple+", "+organization+", "+name+", "+known+
+	return conn.Query(ctx, "select "+text("w", key)+", "+couple+", "+organization+", "+name+", "+known+
 		" from "+weddings.rows+" w"+join+" where "+strings.Join(conditions, " and ")+
 		" order by "+known+" is null, "+known+" < "+today+", abs("+known+" - "+today+"), 2, 1 limit "+arg(q.Limit), args...)
 }

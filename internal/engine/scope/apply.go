@@ -165,45 +165,91 @@ func columns(names []string, side func(Change) []*string) []column {
 	return out
 }
 
-// values is a subquery that returns rows, given as one array of text for each column: any number of rows with as many
-// parameters as columns. ks_n numbers them from 1. No function or operator in it is looked for by search_path, which
-// may be the platform's own.
+// values is a subquery that returns rows, given as one document: any number of rows with one parameter. ks_n numbers
+// them from 1. PostgreSQL reads the text of each value by its type's own input function, because a cast from text may
+// be a function that somebody made. No function or operator in it is looked for by search_path, which may be the
+// platform's own.
 func values(t *TableChanges, columns []column, rows []Change) (string, []any) {
 	return valuesAt(t, columns, rows, nil)
 }
 
 // valuesAt is values with the place of each row's live one, as ks_table and ks_ctid.
 func valuesAt(t *TableChanges, columns []column, rows []Change, places []spot) (string, []any) {
-	var args []any
-	var arrays, names, casts []string
-	give := func(array any, typ, as string) {
-		args = append(args, array)
-		arrays = append(arrays, fmt.Sprintf("pg_catalog.unnest($%d::pg_catalog.text[])", len(args)))
-		names = append(names, fmt.Sprintf("c%d", len(args)))
-		casts = append(casts, fmt.Sprintf("v.c%d::%s as %s", len(args), typ, as))
+	var types, names, picked []string
+	give := func(typ, value, as string) {
+		name := fmt.Sprintf("c%d", len(names)+1)
+		names, types = append(names, name), append(types, name+" "+typ)
+		picked = append(picked, "v."+name+value+" as "+as)
 	}
-	for _, c := range columns {
-		at := slices.IndexFunc(t.Columns, func(x repository.Column) bool { return x.Name == c.name })
-		array := make([]*string, len(rows))
-		for j, r := range rows {
-			array[j] = c.side(r)[at]
+	at := make([]int, len(columns))
+	for i, c := range columns {
+		at[i] = slices.IndexFunc(t.Columns, func(x repository.Column) bool { return x.Name == c.name })
+		switch typ := t.Columns[at[i]].Type; {
+		case c.text:
+			give("pg_catalog.text", "", quote(c.as))
+		case isArray(typ):
+			give(typ, "", quote(c.as))
+		default:
+			give(typ+"[]", "[1]", quote(c.as))
 		}
-		typ := t.Columns[at].Type
-		if c.text {
-			typ = "pg_catalog.text"
-		}
-		give(array, typ, quote(c.as))
 	}
 	if places != nil {
-		tables, ctids := make([]string, len(places)), make([]string, len(places))
-		for i, p := range places {
-			tables[i], ctids[i] = p.table, p.ctid
-		}
-		give(tables, "pg_catalog.oid", "ks_table")
-		give(ctids, "pg_catalog.tid", "ks_ctid")
+		give("pg_catalog.oid", "", "ks_table")
+		give("pg_catalog.tid", "", "ks_ctid")
 	}
-	return fmt.Sprintf("(select %s, v.ks_n from rows from (%s) with ordinality v (%s, ks_n))",
-		strings.Join(casts, ", "), strings.Join(arrays, ", "), strings.Join(names, ", ")), args
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, r := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"":null`)
+		for j, c := range columns {
+			value := c.side(r)[at[j]]
+			if value == nil {
+				continue
+			}
+			fmt.Fprintf(&b, `,"c%d":`, j+1)
+			if c.text || isArray(t.Columns[at[j]].Type) {
+				writeJSON(&b, *value)
+			} else {
+				writeJSON(&b, `{"`+inArray.Replace(*value)+`"}`)
+			}
+		}
+		if places != nil {
+			fmt.Fprintf(&b, `,"c%d":"%s","c%d":"%s"`, len(columns)+1, places[i].table, len(columns)+2, places[i].ctid)
+		}
+		b.WriteByte('}')
+	}
+	b.WriteByte(']')
+	return fmt.Sprintf("(select %s, v.ks_n from rows from (pg_catalog.json_to_recordset($1) as (%s)) with ordinality v "+
+			"(%s, ks_n))", strings.Join(picked, ", "), strings.Join(types, ", "), strings.Join(names, ", ")),
+		[]any{pgx.QueryExecModeDescribeExec, b.String()}
+}
+
+// isArray reports whether a type, as format_type() prints it, is an array. Every other value travels as the only
+// element of one, because a JSON string would stay a string where the type is json itself.
+func isArray(typ string) bool { return strings.HasSuffix(typ, "[]") }
+
+// inArray escapes an element of an array's text between double quotes.
+var inArray = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// writeJSON writes a string of JSON and leaves every byte above the control characters as it is: a database of
+// encoding SQL_ASCII may hold what is no UTF-8.
+func writeJSON(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ':
+			fmt.Fprintf(b, `\u%04x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
 }
 
 // unmoved adds what the live row must still be, and the condition that it is. A row that waited for the platform's lock
@@ -213,7 +259,7 @@ func unmoved(t *TableChanges, list []column) ([]column, string) {
 	for i, c := range t.Columns {
 		as := fmt.Sprintf("ks_was_%d", i)
 		list = append(list, column{name: c.Name, as: as, text: true, side: before})
-		same = append(same, fmt.Sprintf("t.%s::text is not distinct from v.%s", quote(c.Name), as))
+		same = append(same, fmt.Sprintf("%s is not distinct from v.%s", textOf("t."+quote(c.Name)), as))
 	}
 	return list, strings.Join(same, " and ")
 }

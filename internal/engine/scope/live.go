@@ -356,8 +356,9 @@ func (l *live) collect(ctx context.Context, id string) error {
 	}
 	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
 	_, err := l.tx.Exec(ctx,
-		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::text::%s",
-			root.now(), list("t.", root.names()), root.shape.rows(), quote(l.plan.RootKey), root.Columns[i].Type), id)
+		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::%s",
+			root.now(), list("t.", root.names()), root.shape.rows(), quote(l.plan.RootKey), root.Columns[i].Type),
+		pgx.QueryExecModeDescribeExec, id)
 	if err != nil {
 		return err
 	}

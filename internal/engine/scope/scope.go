@@ -103,6 +103,9 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 	if err := p.seal(); err != nil {
 		return nil, nil, err
 	}
+	if err := noteSequences(ctx, tx, p.Tables); err != nil {
+		return nil, nil, fmt.Errorf("look at the tables' sequences: %w", err)
+	}
 	p.Seconds = time.Since(started).Seconds()
 	return p, l, nil
 }
@@ -115,7 +118,7 @@ func (l *live) name(ctx context.Context, column string) (string, error) {
 	}
 	for _, side := range []string{root.now(), root.point()} {
 		var name *string
-		err := l.tx.QueryRow(ctx, "select "+quote(column)+"::text from "+side+" limit 1").Scan(&name)
+		err := l.tx.QueryRow(ctx, "select "+textOf(quote(column))+" from "+side+" limit 1").Scan(&name)
 		if err == nil && name != nil {
 			return *name, nil
 		}
@@ -216,7 +219,10 @@ func write(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[str
 	if err != nil {
 		return Applied{}, err
 	}
-	return applied, w.checkKeys(ctx, tables)
+	if err := w.checkKeys(ctx, tables); err != nil {
+		return applied, err
+	}
+	return applied, w.moveSequences(ctx, tables)
 }
 
 // skipRows refuses the rows that a person ticked off.
