@@ -315,7 +315,7 @@ func TestRefusesNamesThatAreNoText(t *testing.T) {
 	for name, q := range map[string]string{
 		"table":  "'create table ' || quote_ident('caf' || chr(233)) || '()'",
 		"column": "'create table notes (' || quote_ident('caf' || chr(233)) || ' int)'",
-		"label":  "'create type mood as enum (' || quote_literal('caf' || chr(233)) || ')'",
+		"label":  "'create type mood as enum (' || quote_literal('caf' || chr(233)) || '); create table moods (mood mood)'",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,6 +34,8 @@ type Relation struct {
 	Hidden    bool // row-level security would hide rows from the role
 	HasKey    bool
 	Access    string // the table access method, where it is not heap: what places mean there, nobody knows
+
+	names string // digest of all names, where values of the table are written as some; empty: none are
 }
 
 // Column is one column with stored values.
@@ -48,18 +50,24 @@ func (r Relation) FullName() string { return keepsake.TableName(r.Schema, r.Name
 
 // Catalog describes what the platform holds, read under one snapshot.
 type Catalog struct {
-	Source     repository.Source
-	BlockSize  int64
-	Tables     []Relation // every table whose rows can be carried, largest first
-	ForeignKey []repository.ForeignKey
-	Keys       map[string][]string // primary key columns by "schema.table"
-	Sequences  []repository.Sequence
-	MatViews   []repository.Name
-	Objects    []repository.LargeObject
-	Extensions []repository.Extension
-	Roles      []string
-	NotCarried []keepsake.NotCarried
-	Unreadable []repository.Name // tables of managed schemas the role may not read; pg_dump must leave them out
+	Source      repository.Source
+	BlockSize   int64
+	Tables      []Relation // every table whose rows can be carried, largest first
+	ForeignKey  []repository.ForeignKey
+	Keys        map[string][]string // primary key columns by "schema.table"
+	Sequences   []repository.Sequence
+	MatViews    []repository.Name
+	Objects     []repository.LargeObject
+	Extensions  []repository.Extension
+	Roles       []string
+	SearchPaths []string // of roles, those of owners of tables first
+	NotCarried  []keepsake.NotCarried
+	Unreadable  []repository.Name // tables of managed schemas the role may not read; pg_dump must leave them out
+	Standby     bool              // the server only replays another one's changes
+
+	oids    []int64 // of all tables
+	writing writing
+	defined []ownedDefinition
 }
 
 // FullNameSQL is the TableName of a relation c in a namespace n, in SQL.
@@ -85,6 +93,7 @@ func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalo
 	}{
 		{"server facts", c.readSource},
 		{"tables", c.readTables},
+		{"types and names", c.readWriting},
 		{"columns", c.readColumns},
 		{"foreign keys", c.readForeignKeys},
 		{"sequences", c.readSequences},
@@ -92,6 +101,8 @@ func ReadCatalog(ctx context.Context, conn *pgx.Conn, managed []string) (*Catalo
 		{"large objects", c.readLargeObjects},
 		{"extensions and roles", c.readExtensionsAndRoles},
 		{"what cannot be carried", c.readNotCarried},
+		{"members of extensions", c.readMembers},
+		{"what is defined", c.readDefined},
 	}
 	for _, s := range steps {
 		if err := s.read(ctx, conn); err != nil {
@@ -108,13 +119,13 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 		select current_database(), current_setting('server_version'), current_setting('server_version_num')::int,
 		       pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.oid::int8,
 		       case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text,
-		       pg_current_snapshot()::text, current_setting('block_size')::int8,
+		       pg_current_snapshot()::text, pg_is_in_recovery(), current_setting('block_size')::int8,
 		       coalesce((select array_agg(unnest) from pg_db_role_setting s, unnest(s.setconfig)
 		                 where s.setdatabase = d.oid and s.setrole = 0), '{}')
 		from pg_database d where d.datname = current_database()`)
 	var oid int64
 	err := row.Scan(&s.Database, &s.Server, &s.ServerNum, &s.Encoding, &s.Collate, &s.CType, &oid, &s.LSN, &s.Snapshot,
-		&c.BlockSize, &s.Settings)
+		&c.Standby, &c.BlockSize, &s.Settings)
 	if err != nil {
 		return err
 	}
@@ -133,26 +144,10 @@ func (c *Catalog) readSource(ctx context.Context, conn *pgx.Conn) error {
 	// were visible (synchronous_commit = off): both give transaction numbers and tuple places out again. Neither happens
 	// within one run. The checkpointer is new after a crash that the postmaster survives. A role that may not see it
 	// cannot tell one run from the next, and knows none.
-	err = conn.QueryRow(ctx, `select system_identifier::text, timeline_id,
+	return conn.QueryRow(ctx, `select system_identifier::text, timeline_id,
 		coalesce(pg_postmaster_start_time() || ' ' || (select backend_start from pg_stat_activity
 			where backend_type = 'checkpointer'), '')
 		from pg_control_system(), pg_control_checkpoint()`).Scan(&s.SystemID, &s.Timeline, &s.Run)
-	if err != nil {
-		return err
-	}
-	// What the output functions of a type print can change without a row changing:
-	// a renamed enum label, an altered domain.
-	return conn.QueryRow(ctx, `
-		select encode(sha256(convert_to(concat_ws('|',
-			(select string_agg(concat_ws(',', enumtypid, enumsortorder, enumlabel), ';' order by enumtypid, enumsortorder)
-				from pg_enum),
-			(select string_agg(concat_ws(',', oid, typname, typtype, typbasetype, typtypmod), ';' order by oid)
-			 from pg_type where typtype in ('d', 'c', 'e', 'r')),
-			(select string_agg(concat_ws(',', a.attrelid, a.attnum, a.attname, a.atttypid), ';' order by a.attrelid, a.attnum)
-			 from pg_attribute a join pg_class r on r.oid = a.attrelid where r.relkind = 'c'),
-			(select string_agg(concat_ws(',', extname, extversion), ';' order by extname) from pg_extension)), 'UTF8')),
-				'hex')`).
-		Scan(&s.TypesDigest)
 }
 
 func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
@@ -219,6 +214,9 @@ func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
 	})
 	for i := range c.Tables {
 		r := &c.Tables[i]
+		if r.names != "" {
+			layouts[r.OID] = append(layouts[r.OID], "names "+r.names...)
+		}
 		sum := sha256.Sum256(layouts[r.OID])
 		r.Layout = hex.EncodeToString(sum[:16])
 		r.Format = repository.FormatBinary

@@ -164,7 +164,18 @@ func (c *Catalog) readExtensionsAndRoles(ctx context.Context, conn *pgx.Conn) er
 	if err != nil {
 		return err
 	}
-	c.Roles, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	if c.Roles, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return err
+	}
+	rows, err = conn.Query(ctx, `
+		select substr(v, length('search_path=') + 1) from pg_db_role_setting s, unnest(s.setconfig) v
+		where s.setrole <> 0 and v like 'search\_path=%'
+		  and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+		group by 1 order by bool_or(exists (select from pg_class c where c.relowner = s.setrole)) desc, 1`)
+	if err != nil {
+		return err
+	}
+	c.SearchPaths, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	return err
 }
 

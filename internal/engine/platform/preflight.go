@@ -25,6 +25,11 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 		found = append(found, Finding{true, fmt.Sprintf("the platform runs PostgreSQL %s, and Keepsake needs 14 or newer",
 			s.Server), "upgrade the platform's server"})
 	}
+	if c.Standby {
+		found = append(found, Finding{true, "the platform's address leads to a standby: a snapshot that is taken there can " +
+			"miss rows of transactions with many savepoints, and what is read meanwhile can hide them from later readers too",
+			"use the primary's address"})
+	}
 	if major := s.ServerNum / 10000; major > dumpMajor {
 		found = append(found,
 			Finding{

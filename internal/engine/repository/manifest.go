@@ -48,10 +48,12 @@ type Index struct {
 type Facts struct {
 	MatViews []Name `json:"materialized_views,omitempty"` // populated ones, in the order to refresh them
 	// between the tables, by the names of the topmost partitioned ones
-	Keys       []ForeignKey          `json:"foreign_keys,omitempty"`
-	Extensions []Extension           `json:"extensions,omitempty"`
-	Roles      []string              `json:"roles,omitempty"` // every role that owners, grants and policies name
-	NotCarried []keepsake.NotCarried `json:"not_carried,omitempty"`
+	Keys       []ForeignKey `json:"foreign_keys,omitempty"`
+	Extensions []Extension  `json:"extensions,omitempty"`
+	Roles      []string     `json:"roles,omitempty"` // every role that owners, grants and policies name
+	// of roles, beside the database's own: functions behind rules and indexes may be found under these only
+	SearchPaths []string              `json:"search_paths,omitempty"`
+	NotCarried  []keepsake.NotCarried `json:"not_carried,omitempty"`
 }
 
 // Source says where a snapshot comes from. The server answers in the session that holds the snapshot, right after
@@ -70,7 +72,7 @@ type Source struct {
 	// which run of the server: when its postmaster and its checkpointer started; "" where the role may not see that
 	Run         string `json:"run,omitempty"`
 	DatabaseOID uint32 `json:"database_oid"`
-	// of every enum label, domain and composite: output functions depend on them
+	// of the types that stored values have, and what is inside of them: output functions depend on them
 	TypesDigest string   `json:"types_digest"`
 	Settings    []string `json:"settings,omitempty"` // ALTER DATABASE … SET, as name=value
 	// what else the server knows of the database; nil in recovery points of earlier builds

@@ -121,19 +121,69 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 	if err := b.lookAtProviders(ctx); err != nil {
 		return report.BackupResult{}, err
 	}
+	defer func() {
+		if b.snapshot != nil {
+			b.snapshot.Close(ctx)
+		}
+	}()
+	defer b.closeLanes()
+	if err := b.readPlatform(ctx); err != nil {
+		return report.BackupResult{}, err
+	}
+	b.snapshot.Close(ctx) // the platform's part is over: providers may take longer
+	copies, err := b.complete(ctx)
+	if err != nil {
+		return report.BackupResult{}, err
+	}
+	return b.result(copies), nil
+}
+
+// mostReadings is how often the platform is read when its types change meanwhile.
+const mostReadings = 3
+
+// readPlatform takes a snapshot and reads all of it, again from another one when types or names changed meanwhile: a
+// label that was renamed between two rows would be written in two ways, of which the schema knows one.
+func (b *backup) readPlatform(ctx context.Context) error {
+	for range mostReadings {
+		err := b.takeSnapshot(ctx)
+		if err != nil {
+			return err
+		}
+		if b.lanes == nil {
+			b.openLanes(ctx)
+		}
+		b.track.Stage(report.StageReading)
+		err = b.read(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		moved, cannotTell := b.snapshot.Moved(ctx)
+		if err = cmp.Or(err, cannotTell); !moved {
+			return err
+		}
+		b.track.Warnf("A type or a name that stored values depend on was changed while they were read. " +
+			"Everything is read again.")
+		b.snapshot.Close(ctx)
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"types or names that stored values depend on were changed each time while the platform was read, so nothing was "+
+			"backed up: try again when the migration is over")
+}
+
+// takeSnapshot takes a snapshot and plans what is read of it.
+func (b *backup) takeSnapshot(ctx context.Context) (err error) {
 	b.track.Stage(report.StageSnapshot)
 	if b.snapshot, err = platform.TakeSnapshot(ctx, b.PlatformURL, b.ManagedSchemas); err != nil {
-		return report.BackupResult{}, err
+		return err
 	}
-	defer b.snapshot.Close(ctx)
 	if err := refuse(platform.Judge(b.snapshot.Catalog, b.tools.Major)); err != nil {
-		return report.BackupResult{}, err
+		return err
 	}
 	if err := b.lookAtDataMap(ctx); err != nil {
-		return report.BackupResult{}, err
+		return err
 	}
 	if _, b.newest, err = horizons(b.snapshot.Catalog.Source.Snapshot); err != nil {
-		return report.BackupResult{}, err
+		return err
 	}
 	if b.parent != nil {
 		b.parentOldest, _, _ = horizons(b.parent.Source.Snapshot)
@@ -144,18 +194,7 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 			"point %s. To spare that, %s.", b.parent.ID, grant)
 	}
 	b.plan()
-	b.openLanes(ctx)
-	defer b.closeLanes()
-	b.track.Stage(report.StageReading)
-	if err := b.read(ctx); err != nil {
-		return report.BackupResult{}, err
-	}
-	b.snapshot.Close(ctx) // the platform's part is over: providers may take longer
-	copies, err := b.complete(ctx)
-	if err != nil {
-		return report.BackupResult{}, err
-	}
-	return b.result(copies), nil
+	return nil
 }
 
 // lookAtProviders reads the newest recovery point, which tells what can be taken over, and what every provider holds.
@@ -212,17 +251,19 @@ func (b *backup) plan() {
 		Source:     c.Source,
 		Objects:    c.Objects,
 		Facts: repository.Facts{
-			MatViews:   c.MatViews,
-			Extensions: c.Extensions,
-			Keys:       c.ForeignKey,
-			Roles:      c.Roles,
-			NotCarried: c.NotCarried,
+			MatViews:    c.MatViews,
+			Extensions:  c.Extensions,
+			Keys:        c.ForeignKey,
+			Roles:       c.Roles,
+			SearchPaths: c.SearchPaths,
+			NotCarried:  c.NotCarried,
 		},
 	}
 	if b.parent != nil {
 		m.Parent = b.parent.ID
 	}
 	b.manifest = m
+	b.tables, b.pages = nil, map[repository.ChunkID]repository.Ref{} // of an earlier reading
 	filterKeys := c.FilterKeys(b.DataMap)
 	skipped := 0
 	for _, t := range b.inOrder(c.Tables) {
@@ -241,6 +282,8 @@ func (b *backup) plan() {
 	}
 	b.track.Update(func(p *report.Progress) {
 		p.Point = m.ID
+		p.Tables, p.RowsDone, p.RowsTotal, p.BytesDone, p.BytesTotal = nil, 0, 0, 0, 0
+		p.ChunksDone, p.ChunksTotal = 0, 0
 		for i, t := range b.tables {
 			p.Tables = append(p.Tables, report.TableProgress{
 				Schema:     t.rel.Schema,
@@ -254,7 +297,7 @@ func (b *backup) plan() {
 			p.BytesTotal += t.rel.Bytes
 			p.ChunksTotal += int64(len(b.tables[i].ranges))
 		}
-		for _, prov := range b.repo.Providers {
+		for _, prov := range b.repo.Providers[len(p.Providers):] {
 			state := report.ProviderProgress{Name: prov.Name, State: report.ItemRunning}
 			if err := b.repo.Down[prov.Name]; err != nil {
 				state.State, state.Error = report.ItemFailed, replicas.Explain(err)
@@ -358,6 +401,9 @@ func (b *backup) readSchema(ctx context.Context) error {
 	if err := b.tools.Dump(ctx, b.PlatformURL, b.snapshot.ID, &archive, extra...); err != nil {
 		return keepsake.Errorf(keepsake.CodeUnavailable, "the schema could not be read, so nothing was backed up: %w", err)
 	}
+	if err := b.checkSchema(ctx, archive.Bytes()); err != nil {
+		return err
+	}
 	// the schema is stored all the same, and again at the next backup
 	if err := pgtool.Undate(archive.Bytes()); err != nil {
 		b.track.Warnf("The schema is uploaded with every backup, also when nothing of it changed: pg_dump %d's archive "+
@@ -371,6 +417,51 @@ func (b *backup) readSchema(ctx context.Context) error {
 		b.manifest.Schema = append(b.manifest.Schema, repository.Chunk{Ref: c})
 	}
 	return nil
+}
+
+// mostNamed is how many missing definitions an error names.
+const mostNamed = 5
+
+// checkSchema holds what pg_dump has written against the catalog. A pg_dump that was cut short may have said that all
+// went well, and rows without the tables that they belong to cannot be restored.
+func (b *backup) checkSchema(ctx context.Context, dumped []byte) error {
+	archive, err := pgtool.NewArchive()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = archive.Close() }()
+	if _, err := archive.Write(dumped); err != nil {
+		return err
+	}
+	c := b.snapshot.Catalog
+	entries, err := b.tools.List(ctx, archive, append(slices.Clone(c.Roles), "pg_database_owner"))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return keepsake.Errorf(keepsake.CodeUnavailable,
+			"pg_dump ended without an error, but what it wrote of the schema (%d bytes) cannot be read, so nothing was backed "+
+				"up: look for what ends it, such as a wrapper around pg_dump or a full disk, and try again: %w", len(dumped), err)
+	}
+	defines := pgtool.DefinesOf(entries)
+	var missing []string
+	for _, d := range c.Defined() {
+		if !defines.Take(d.Kind, d.Schema, d.Name) {
+			missing = append(missing, strings.ToLower(d.Kind)+" "+strings.TrimPrefix(d.Schema+".", "-.")+d.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	more := ""
+	if len(missing) > mostNamed {
+		more = fmt.Sprintf(" and %d more", len(missing)-mostNamed)
+		missing = missing[:mostNamed]
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable,
+		"pg_dump ended without an error, but its schema lacks %s%s, so nothing was backed up: look for what keeps it from "+
+			"the whole schema, such as a wrapper around pg_dump, and try again", strings.Join(missing, ", "), more)
 }
 
 func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
