@@ -26,11 +26,13 @@ type tableLoad struct {
 	index   int // in the tracker's list
 	bytes   int64
 	chunks  int64
+	counted int64    // chunks that PostgreSQL has taken, as the progress counts them
 	kept    [][]byte // the only rows to restore; nil: all
 	parts   int      // of the reading-back, not done; guarded by restore.mu, like the rest
 	count   int64
 	hash    repository.RowHash
 	skipped bool // its rows could not be carried
+	looks   bool // its generated columns may look at rows of other tables
 	root    *partitionRoot
 }
 
@@ -72,6 +74,8 @@ type taskQueue struct {
 	tasks   []task
 	working int
 	loads   int // and sketches, not done
+	first   int // of these, the loads that the rest waits for
+	last    []task
 	loaded  chan struct{}
 	closed  bool
 }
@@ -80,17 +84,29 @@ func newTaskQueue(tables []*tableLoad) *taskQueue {
 	q := &taskQueue{loads: len(tables), loaded: make(chan struct{})}
 	q.changed = sync.NewCond(&q.mu)
 	for _, t := range tables {
-		q.tasks = append(q.tasks, task{table: t, kind: taskLoad})
+		if t.looks {
+			q.last = append(q.last, task{table: t, kind: taskLoad})
+		} else {
+			q.tasks, q.first = append(q.tasks, task{table: t, kind: taskLoad}), q.first+1
+		}
 		if t.root != nil {
 			if t.root.left++; t.root.left == 1 {
 				q.loads++ // its sketch
 			}
 		}
 	}
+	q.release()
 	if q.loads == 0 {
 		close(q.loaded)
 	}
 	return q
+}
+
+// release lets the loads begin that wait for all others.
+func (q *taskQueue) release() {
+	if q.first == 0 {
+		q.tasks, q.last = append(q.tasks, q.last...), nil
+	}
 }
 
 // next waits for a task. It reports false when all work is done or the queue was closed.
@@ -120,6 +136,10 @@ func (q *taskQueue) done(t task, follow []task) {
 		}
 	}
 	q.tasks = append(follow, q.tasks...)
+	if t.kind == taskLoad && !t.table.looks {
+		q.first--
+		q.release()
+	}
 	if t.kind != taskReadBack {
 		if q.loads--; q.loads == 0 {
 			close(q.loaded)
@@ -177,8 +197,13 @@ func (r *restore) loadOrder(ctx context.Context) ([]*tableLoad, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for the partitions: %w", err)
 	}
+	looking, err := r.target.LookingTables(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for generated columns: %w", err)
+	}
 	byName := map[repository.Name]*partitionRoot{}
 	for _, t := range r.tables {
+		t.looks = looking[t.Table.Name]
 		name, found := roots[t.Table.Name]
 		if !found || r.target.Manages(t.Schema) {
 			continue
@@ -239,7 +264,7 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 	r.track.Update(func(p *report.Progress) { p.Tables[t.index].State = report.ItemRunning })
 	managed := r.target.Manages(t.Schema)
 	if t.Rows > 0 || t.Kind == repository.KindLargeObjects {
-		holds, err := r.copyIn(ctx, l, t, managed)
+		holds, err := r.insist(ctx, l, t, managed)
 		if err != nil && r.refused(ctx, t, err) {
 			return nil, nil
 		}
@@ -265,6 +290,76 @@ func (r *restore) load(ctx context.Context, l *target.Loader, t *tableLoad) ([]t
 		follow[i] = task{table: t, kind: taskReadBack, part: part}
 	}
 	return follow, nil
+}
+
+// mostLifts is how often rules of one table are lifted: each time the rows meet another one.
+const mostLifts = 20
+
+// insist brings a table's rows in, also those that the rules of the new database refuse. The platform may hold rows
+// that break its own rules: a function behind a check was changed since, or reads another table. And it may find
+// functions under another search path.
+func (r *restore) insist(ctx context.Context, l *target.Loader, t *tableLoad, managed bool) (holds bool, err error) {
+	tries := 0
+	load := func() error {
+		if tries++; tries > 1 {
+			r.again(t)
+		}
+		holds, err = r.copyIn(ctx, l, t, managed)
+		return err
+	}
+	for range mostLifts {
+		before := r.liftedRules()
+		if err = l.Find(ctx, load); err == nil || managed || target.AboutServer(ctx, err) {
+			return holds, err
+		}
+		if failed := r.lift(ctx, l, t, err); failed != nil {
+			return false, failed
+		}
+		if r.liftedRules() == before { // also by whoever loads another table of the same tree
+			return holds, err
+		}
+	}
+	return holds, err
+}
+
+func (r *restore) liftedRules() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.lifted)
+}
+
+// lift takes away what keeps a table's rows out.
+func (r *restore) lift(ctx context.Context, l *target.Loader, t *tableLoad, refused error) error {
+	r.lifting.Lock()
+	defer r.lifting.Unlock()
+	rules, err := l.Lift(ctx, t.Table, refused)
+	r.mu.Lock()
+	r.lifted = append(r.lifted, rules...)
+	r.mu.Unlock()
+	for _, rule := range rules {
+		r.track.Warnf("Rows of %s break the %s %s, or a function behind it fails. It is made again when all rows are in.",
+			t.label(), rule.Kind, rule.Object)
+	}
+	return err
+}
+
+// putBack makes the rules that were lifted. All rows are in by then.
+func (r *restore) putBack(ctx context.Context) error {
+	r.mu.Lock()
+	rules := r.lifted
+	r.mu.Unlock()
+	lost, err := r.target.PutBack(ctx, rules)
+	r.exception(lost...)
+	return err
+}
+
+// again takes back what was counted of a table whose rows did not come in.
+func (r *restore) again(t *tableLoad) {
+	r.track.Update(func(p *report.Progress) {
+		s := &p.Tables[t.index]
+		p.BytesDone, p.RowsDone, p.ChunksDone = p.BytesDone-s.BytesDone, p.RowsDone-s.RowsDone, p.ChunksDone-t.counted
+		s.BytesDone, s.RowsDone, t.counted = 0, 0, 0
+	})
 }
 
 // copyIn brings a table's rows in.
@@ -319,6 +414,7 @@ func (r *restore) loaded(t *tableLoad, plain int64) {
 		s.BytesDone += plain
 		p.BytesDone += plain
 		p.ChunksDone++
+		t.counted++
 		if s.BytesTotal > 0 { // an estimate until the rows are counted
 			rows := s.RowsTotal * s.BytesDone / s.BytesTotal
 			p.RowsDone += rows - s.RowsDone

@@ -86,11 +86,14 @@ func describes(e pgtool.Entry, g target.Global) bool {
 	return e.Schema == "-" && (e.Kind == g.Kind && e.Name == g.Name || e.Name == g.Kind+" "+g.Name)
 }
 
-// last reports whether an entry has to wait until all else is done: event triggers would fire, and a comment on a
-// foreign key needs the key.
+// last reports whether an entry is about an event trigger, which would see all that is made after it.
 func last(e pgtool.Entry) bool {
-	return e.Kind == "EVENT TRIGGER" || e.Kind == "COMMENT" &&
-		(strings.HasPrefix(e.Name, "EVENT TRIGGER ") || strings.HasPrefix(e.Name, "CONSTRAINT "))
+	return e.Kind == "EVENT TRIGGER" || e.Schema == "-" && strings.HasPrefix(e.Name, "EVENT TRIGGER ")
+}
+
+// late reports whether an entry may need a foreign key: a comment on one.
+func late(e pgtool.Entry) bool {
+	return e.Kind == "COMMENT" && strings.HasPrefix(e.Name, "CONSTRAINT ")
 }
 
 // some returns the entries that keep says yes to.
@@ -100,7 +103,7 @@ func some(entries []pgtool.Entry, keep func(pgtool.Entry) bool) []pgtool.Entry {
 
 // solid reports whether the entry is made in the ordinary course.
 func solid(e pgtool.Entry) bool {
-	return !last(e) && e.Kind != "FK CONSTRAINT"
+	return !last(e) && !late(e) && e.Kind != "FK CONSTRAINT"
 }
 
 // make has pg_restore make the entries of one section, many at once, and gives those that failed a second chance,
@@ -170,6 +173,9 @@ func (r *restore) finishSchema(ctx context.Context) error {
 	if err := r.addForeignKeys(ctx); err != nil {
 		return err
 	}
+	if err := r.putBack(ctx); err != nil {
+		return err
+	}
 	if err := r.oneByOne(ctx, r.apart); err != nil {
 		return err
 	}
@@ -181,7 +187,7 @@ func (r *restore) finishSchema(ctx context.Context) error {
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
-	if err := r.make(ctx, "post-data", some(r.entries, last)); err != nil {
+	if err := r.make(ctx, "post-data", some(r.entries, late)); err != nil {
 		return err
 	}
 	lost, err = r.target.ApplyDatabase(ctx)
@@ -277,31 +283,41 @@ func (r *restore) leftOut(table string) bool {
 	return true
 }
 
-// refresh fills materialized views, in order.
+// refresh fills materialized views, in order. Functions may read others, which no catalog knows: what cannot be filled
+// is tried again after the others, as long as one more can be.
 func (r *restore) refresh(ctx context.Context) error {
 	l, err := r.target.NewLoader(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.Close(ctx)
-	for _, v := range r.manifest.MatViews {
-		if r.target.Manages(v.Schema) || r.becauseOf("MATERIALIZED VIEW", v.Schema, v.Name) != "" {
-			continue
+	left := slices.DeleteFunc(slices.Clone(r.manifest.MatViews), func(v repository.Name) bool {
+		return r.target.Manages(v.Schema) || r.becauseOf("MATERIALIZED VIEW", v.Schema, v.Name) != ""
+	})
+	for {
+		var failed []repository.Name
+		var lost []keepsake.Exception
+		for _, v := range left {
+			err := l.Find(ctx, func() error { return l.Refresh(ctx, v) })
+			if err != nil && target.AboutServer(ctx, err) {
+				return fmt.Errorf("refresh %s.%s: %w", v.Schema, v.Name, err)
+			}
+			if err != nil {
+				failed = append(failed, v)
+				lost = append(lost, target.Failure{
+					Kind:   "materialized view",
+					Object: keepsake.TableName(v.Schema, v.Name),
+					Err:    err,
+					SQL:    "REFRESH MATERIALIZED VIEW " + pgx.Identifier{v.Schema, v.Name}.Sanitize(),
+				}.Exception())
+			}
 		}
-		err := l.Refresh(ctx, v)
-		if err != nil && target.AboutServer(ctx, err) {
-			return fmt.Errorf("refresh %s.%s: %w", v.Schema, v.Name, err)
+		if len(failed) == len(left) {
+			r.exception(lost...)
+			return nil
 		}
-		if err != nil {
-			r.exception(target.Failure{
-				Kind:   "materialized view",
-				Object: keepsake.TableName(v.Schema, v.Name),
-				Err:    err,
-				SQL:    "REFRESH MATERIALIZED VIEW " + pgx.Identifier{v.Schema, v.Name}.Sanitize(),
-			}.Exception())
-		}
+		left = failed
 	}
-	return nil
 }
 
 // analyze makes the statistics that the server does not make by itself.

@@ -46,8 +46,11 @@ type restore struct {
 	depends  map[int][]int  // of the archive's entries, by number; nil until something failed
 	unmade   map[int]pgtool.Entry
 
+	lifting sync.Mutex // one lifts rules at a time
+
 	mu       sync.Mutex
 	result   report.RestoreResult
+	lifted   []target.Rule          // that kept rows out, until all rows are in
 	tierLeft map[keepsake.Tier]int  // tables not proven
 	tierLost map[keepsake.Tier]bool // those with a table whose rows could not be restored
 }
@@ -103,6 +106,14 @@ func (r *restore) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range r.target.Loud {
+		r.notCarried(keepsake.NotCarried{
+			Kind: "silence",
+			Name: "event trigger " + name,
+			Reason: "it is the target's own, and the role may not switch it off: it sees the statements of the restore, and " +
+				"what it does is not the recovery point's",
+		})
+	}
 	steps := []struct {
 		stage report.Stage
 		run   func(context.Context) error
@@ -117,7 +128,7 @@ func (r *restore) run(ctx context.Context) error {
 			return r.unfinished(ctx, err)
 		}
 	}
-	if err := r.target.Finish(ctx); err != nil {
+	if err := r.target.Finish(ctx, func() error { return r.oneByOne(ctx, some(r.entries, last)) }); err != nil {
 		return r.unfinished(ctx, err)
 	}
 	r.notCarried(r.target.Named...)
@@ -250,6 +261,7 @@ func (r *restore) check(ctx context.Context) (err error) {
 	m := r.manifest
 	o := r.targetOptions(r.in.Target)
 	o.Create, o.Source, o.Point, o.Prover = r.in.Create, m.Source, m.ID, markProver{r.source.Repo}
+	o.SearchPaths = m.SearchPaths
 	if r.in.Again {
 		o.Waits = func() {
 			r.track.Warnf("A session of the attempt before this one is still in the database. The restore begins when it " +
@@ -277,8 +289,10 @@ func (r *restore) check(ctx context.Context) (err error) {
 			"be made and will be named.",
 			strings.Join(missing, ", "))
 	}
-	r.archive, r.entries, err = r.readArchive(ctx, m)
-	return err
+	if r.archive, r.entries, err = r.readArchive(ctx, m); err != nil {
+		return err
+	}
+	return r.judgeRights(ctx, m)
 }
 
 // readArchive reads a recovery point's schema. The caller closes the archive, where there is one.

@@ -29,6 +29,18 @@ func there(kind, code string) bool {
 	return false
 }
 
+// leaky is the statement that makes a function which is not leakproof, what only a superuser may say of one. Other
+// statements are as they were. pg_dump writes a function's attributes on one line before its body.
+func leaky(statement string) string {
+	at := attributes.FindStringIndex(statement)
+	if at == nil {
+		return statement
+	}
+	return statement[:at[0]] + strings.Replace(statement[at[0]:at[1]], " LEAKPROOF", "", 1) + statement[at[1]:]
+}
+
+var attributes = regexp.MustCompile(`(?m)^    LANGUAGE .*$`)
+
 var setsOwner = regexp.MustCompile(`(?s)^ALTER .* OWNER TO \S`)
 
 // Apply runs the statements of one entry of the archive, each on its own, and returns those that the target refused.
@@ -43,11 +55,13 @@ func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.
 		if !made && !grants || defined && !owner {
 			continue
 		}
-		err := t.Run(ctx, q)
+		err := t.find(ctx, q)
 		switch code := state(err); {
 		case err == nil:
 		case AboutServer(ctx, err):
 			return lost, made, err
+		case code == pgerrcode.InsufficientPrivilege && leaky(q) != q && t.find(ctx, leaky(q)) == nil:
+			lost = append(lost, failureOf(s.Entry, "leakproof", q, err).Exception())
 		case !owner && !grants && there(s.Kind, code):
 			defined = true
 		case strings.HasPrefix(q, "REVOKE") && (code == pgerrcode.UndefinedObject ||
@@ -67,9 +81,24 @@ func (t *Target) Apply(ctx context.Context, s pgtool.Scripted) (lost []keepsake.
 	return lost, made, nil
 }
 
-// Run runs a statement that comes from a recovery point.
+// Run runs a statement that comes from a recovery point. Inside of a transaction one that fails leaves it as it was.
 func (t *Target) Run(ctx context.Context, statement string) error {
-	_, err := t.conn.PgConn().Exec(ctx, statement).ReadAll()
+	run := func(q string) error {
+		_, err := t.conn.PgConn().Exec(ctx, q).ReadAll()
+		return err
+	}
+	if t.conn.PgConn().TxStatus() == 'I' {
+		return run(statement)
+	}
+	if err := run("savepoint statement"); err != nil {
+		return err
+	}
+	err := run(statement)
+	if err != nil && !AboutServer(ctx, err) {
+		if back := run("rollback to savepoint statement"); back != nil {
+			return back
+		}
+	}
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
@@ -33,6 +32,9 @@ var foreignKeyStatement = regexp.MustCompile(`(?s)^ALTER TABLE (ONLY )?(` + quot
 	`)?)\s+ADD CONSTRAINT (` + quotedName +
 	`) FOREIGN KEY .*? REFERENCES (` + quotedName + `(?:\.` + quotedName + `)?)\s*\(`)
 
+// neverChecked ends keys that are made as they are: the source did not check their rows, or never checks any.
+var neverChecked = regexp.MustCompile(`NOT (VALID|ENFORCED)$`)
+
 func parseForeignKey(e pgtool.Entry, statement string) (foreignKey, bool) {
 	m := foreignKeyStatement.FindStringSubmatch(statement)
 	if m == nil {
@@ -45,7 +47,7 @@ func parseForeignKey(e pgtool.Entry, statement string) (foreignKey, bool) {
 		table:      m[2],
 		name:       m[3],
 		referenced: m[4],
-		valid:      !strings.HasSuffix(statement, "NOT VALID"),
+		valid:      !neverChecked.MatchString(statement),
 	}, true
 }
 
@@ -209,6 +211,34 @@ func (t *Target) PartitionRoots(ctx context.Context) (map[repository.Name]reposi
 		return nil
 	})
 	return roots, err
+}
+
+// LookingTables returns the tables with generated columns whose functions may look at other rows: PostgreSQL takes a
+// function's word for it that it does not. Their values come out as they were only when all other rows are in.
+func (t *Target) LookingTables(ctx context.Context) (map[repository.Name]bool, error) {
+	rows, err := t.conn.Query(ctx, `
+		with own as (
+			select p.oid, p.proname, p.prosrc, p.prosqlbody from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+			where n.nspname not in ('pg_catalog', 'information_schema') and p.prokind = 'f'
+			  and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
+				and d.deptype = 'e')
+		)
+		select distinct n.nspname, c.relname from pg_attrdef f
+		join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum and a.attgenerated = 's'
+		join pg_class c on c.oid = f.adrelid join pg_namespace n on n.oid = c.relnamespace
+		join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_proc'::regclass
+		join own on own.oid = d.refobjid
+		where own.prosqlbody is not null or own.prosrc ~* '\mfrom\M'
+		   or exists (select from own o where o.oid <> own.oid and position(o.proname in own.prosrc) > 0)`)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[repository.Name])
+	found := make(map[repository.Name]bool, len(names))
+	for _, n := range names {
+		found[n] = true
+	}
+	return found, err
 }
 
 // Unanalyzed returns the tables that the server's autovacuum will not analyze by itself (PostgreSQL, 25.1.3): tables

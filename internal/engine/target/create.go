@@ -80,7 +80,7 @@ func (t *Target) recreate(ctx context.Context) error {
 		return fmt.Errorf("drop the unfinished database: %w", err)
 	}
 	t.Close(ctx)
-	t.conn = elsewhere
+	t.conn, t.off = elsewhere, nil
 	if _, err := t.create(ctx); err != nil {
 		return err
 	}

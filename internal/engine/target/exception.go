@@ -145,8 +145,9 @@ var meanings = map[string]string{
 	"security label": "The rules that the label stood for do not hold. Load the provider and run the statement.",
 	"index": "Queries that it served are slow, and what only it kept unique may come twice. Run " +
 		"the statement.",
-	"constraint":       "The database takes rows that break it. Run the statement.",
-	"check constraint": "The database takes rows that break it. Run the statement.",
+	"not-null constraint": "The database takes rows without a value. Run the statement.",
+	"constraint":          "The database takes rows that break it. Run the statement.",
+	"check constraint":    "The database takes rows that break it. Run the statement.",
 	"foreign key": "The database takes rows that break it. Look for rows without their counterpart, then run " +
 		"the statement.",
 	"trigger":           "What it did at each change does not happen. Run the statement.",
@@ -154,6 +155,8 @@ var meanings = map[string]string{
 	"rule":              "What it did does not happen. Run the statement.",
 	"materialized view": "No row is missing. Remove the cause, then make or refresh it.",
 	"view":              "No row is missing, but what reads the view fails. Remove the cause, then run the statement.",
+	"leakproof": "The function is there and not marked LEAKPROOF, so that queries behind row-level security may be " +
+		"slower. As a superuser, run ALTER FUNCTION … LEAKPROOF.",
 	"function":          "What calls it fails. Remove the cause, then run the statement.",
 	"publication":       "Nothing is published to subscribers. Run the statement.",
 	"user mapping":      "The role cannot read the foreign tables of that server. Create the role and run the statement.",

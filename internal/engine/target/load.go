@@ -16,6 +16,7 @@ import (
 // Loader writes tables with one session and reads them back with another. One goroutine uses it.
 type Loader struct {
 	options Options
+	path    string // the session's search path
 	conn    *pgx.Conn
 	reader  *platform.Reader
 	hasher  *xxh3.Hasher
@@ -37,7 +38,13 @@ func (t *Target) NewLoader(ctx context.Context) (*Loader, error) {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	return &Loader{options: t.options, conn: conn, reader: reader, hasher: xxh3.New()}, nil
+	return &Loader{
+		options: t.options,
+		path:    t.computing["search_path"],
+		conn:    conn,
+		reader:  reader,
+		hasher:  xxh3.New(),
+	}, nil
 }
 
 // Close ends both sessions.

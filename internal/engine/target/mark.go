@@ -46,6 +46,9 @@ func (t *Target) mark(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := t.switchOff(ctx, tx); err != nil { // before the first statement that they could see
+		return fmt.Errorf("switch the target's event triggers off: %w", err)
+	}
 	for _, q := range []string{
 		"create schema keepsake_restore",
 		"create table keepsake_restore.run (id uuid not null, point text not null, started_at timestamptz not null, state " +
@@ -55,6 +58,8 @@ func (t *Target) mark(ctx context.Context) error {
 		"create table keepsake_restore.loaded (table_schema text not null, table_name text not null, n bigint not null)",
 		// tables of managed schemas that got rows
 		"create table keepsake_restore.managed (table_schema text not null, table_name text not null)",
+		// event triggers that were switched off, and how they were on
+		"create table keepsake_restore.switched_off (name text not null, enabled text not null)",
 		"comment on schema keepsake_restore is 'A restore by Keepsake is not finished: this database is incomplete. Run " +
 			"the restore again.'",
 		"insert into keepsake_restore.before " + globals,
@@ -66,6 +71,11 @@ func (t *Target) mark(ctx context.Context) error {
 	if _, err = tx.Exec(ctx, "insert into keepsake_restore.run values (gen_random_uuid(), $1, now(), 'running', $2)",
 		t.options.Point, proof); err != nil {
 		return fmt.Errorf("mark the target as unfinished: %w", err)
+	}
+	for _, e := range t.off {
+		if _, err = tx.Exec(ctx, "insert into keepsake_restore.switched_off values ($1, $2)", e.name, e.enabled); err != nil {
+			return fmt.Errorf("mark the target as unfinished: %w", err)
+		}
 	}
 	return tx.Commit(ctx)
 }

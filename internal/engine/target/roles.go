@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,6 +39,28 @@ func (t *Target) Extensions(ctx context.Context) (map[string]string, error) {
 	var name, version string
 	_, err = pgx.ForEachRow(rows, []any{&name, &version}, func() error { versions[name] = version; return nil })
 	return versions, err
+}
+
+// Superuser reports whether the connecting role is a superuser.
+func (t *Target) Superuser(ctx context.Context) (super bool, err error) {
+	err = t.conn.QueryRow(ctx, "select rolsuper from pg_roles where rolname = current_user").Scan(&super)
+	return super, err
+}
+
+// SuperuserSettings returns the names of those settings, given as name=value, that only a superuser may set for a
+// database.
+func (t *Target) SuperuserSettings(ctx context.Context, settings []string) ([]string, error) {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i], _, _ = strings.Cut(s, "=")
+	}
+	// PostgreSQL hides some of them from everybody else.
+	rows, err := t.conn.Query(ctx, `select n from unnest($1::text[]) n left join pg_settings s on s.name = n
+		where s.context in ('superuser', 'superuser-backend') or s.name is null and n !~ '[.]' order by 1`, names)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // SeesEverything reports whether row-level security can never hide rows from the connecting role.

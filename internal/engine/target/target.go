@@ -47,6 +47,8 @@ type Options struct {
 	// is not free.
 	Waits func()
 
+	SearchPaths []string // of roles of the platform
+
 	Reserved []Reserved
 	Sessions int // that a restore opens at once
 }
@@ -71,6 +73,9 @@ type Target struct {
 
 	identity  identity
 	computing map[string]string // the platform's settings that decide what values come out as
+
+	off  []eventTrigger // switched off until Finish
+	Loud []string       // event triggers of the target that the role may not switch off
 }
 
 // settings of the sessions that write.
@@ -183,6 +188,9 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 		if err := t.judge(ctx); err != nil { // somebody may have made something since
 			return nil, err
 		}
+		if err := t.recall(ctx); err != nil {
+			return nil, err
+		}
 		if err := t.clear(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -236,14 +244,25 @@ func (t *Target) Fail(ctx context.Context, why string) {
 	_, _ = t.conn.Exec(ctx, "update keepsake_restore.run set state = $1", "failed: "+why)
 }
 
-// Finish makes everything durable and removes the mark. Event triggers of the restored database do not see that.
-func (t *Target) Finish(ctx context.Context) error {
+// Finish makes everything durable, removes the mark, has last make the event triggers of the recovery point, and
+// switches those of the target on again. All of it is one transaction and nothing follows it, so that no event trigger
+// sees a statement of the restore, not even one that is always enabled.
+func (t *Target) Finish(ctx context.Context, last func() error) error {
 	t.silence(ctx)
-	if err := t.exec(ctx, "set synchronous_commit = on", "set client_min_messages = error",
-		"drop schema keepsake_restore cascade"); err != nil {
-		return fmt.Errorf("take away the mark of the unfinished restore: %w", err)
+	err := t.exec(ctx, "set synchronous_commit = on", "set client_min_messages = error", "begin",
+		"drop schema keepsake_restore cascade")
+	if err != nil {
+		err = fmt.Errorf("take away the mark of the unfinished restore: %w", err)
+	} else if err = last(); err == nil {
+		err = t.switchOn(ctx)
 	}
-	return nil
+	if err == nil {
+		err = t.exec(ctx, "commit")
+	}
+	if err != nil {
+		_, _ = t.conn.Exec(context.WithoutCancel(ctx), "rollback")
+	}
+	return err
 }
 
 // silence keeps the database's own triggers from firing in the control session, where the role may ask for it. A role
