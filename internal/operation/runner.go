@@ -234,7 +234,7 @@ func (r *Runner) requeue(ctx context.Context, tx db.Tx) error {
 	type waiting struct {
 		ID   string
 		Kind Name
-		Jobs string // that were taken
+		Job  string // that somebody has taken, or several
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[waiting])
 	if err != nil {
@@ -243,7 +243,7 @@ func (r *Runner) requeue(ctx context.Context, tx db.Tx) error {
 	seen := map[string]bool{}
 	for _, o := range found {
 		seen[o.ID] = true
-		if o.Jobs != "" && r.waiting.Look(o.ID, o.Jobs) < r.Lease.Expiry {
+		if o.Job != "" && r.waiting.Look(o.ID, o.Job) < r.Lease.Expiry {
 			continue
 		}
 		if err := r.Enqueue(ctx, tx, o.ID, o.Kind); err != nil {
