@@ -20,7 +20,8 @@ refuse() { say "$@" >&2; exit 1; }
 [ "$(uname -s)" = Linux ] || refuse "the servers run in roots of Debian, which takes Linux."
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || refuse "it needs root, for debootstrap, mounts and chroot: run it as root, or install sudo."
+  command -v sudo >/dev/null ||
+    refuse "it needs root, for debootstrap, mounts and chroot: run it as root, or install sudo."
   as_root=(sudo)
 fi
 KEEPSAKE_SETUP=versions bash scripts/setup.sh
