@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -119,9 +118,6 @@ func (x *Index) put(ctx context.Context, store storage.Provider, bit uint16, s *
 		}
 		if ctx.Err() != nil {
 			return false, ctx.Err()
-		}
-		if err != nil && !isDamage(err) { // it may be sound: recovery points may name these very bytes
-			return false, fmt.Errorf("read what is there under %s: %w", key, err)
 		}
 	}
 	if err := store.Put(ctx, key, s.Body, s.Sum, true); err != nil {
