@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"path/filepath"
 	"testing"
+	"strings"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"
@@ -26,10 +27,14 @@ func (e erasing) everyOther(point, table string) (*repository.Erasure, int64) {
 	e.t.Helper()
 	m := manifestIn(e.t, e.w.dirs[0], e.w.key, point)
 	behind := time.Now().Add(-48 * time.Hour)
+	last := point
+	for _, key := range keysAt(e.t, e.w.list[0], repository.ManifestPrefix) {
+		last = max(last, strings.TrimPrefix(key, repository.ManifestPrefix))
+	}
 	out := &repository.Erasure{
 		Format:     1,
 		Repository: m.Repository,
-		ID:         repository.NextID(behind, point),
+		ID:         repository.NextID(behind, last),
 		Time:       behind.UTC(),
 	}
 	for i := range m.Tables {
