@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"path/filepath"
-	"testing"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"

@@ -302,7 +302,9 @@ func TestADutyThatDoesNotEndIsTakenOver(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- deaf.hold(t.Context(), duty, fence) }()
 	var seen sight
-	for began := time.Now(); take(t, next, &seen, time.Since(began)) == 0; {
+	taken, began := int64(0), time.Now()
+	for taken == 0 {
+		taken = take(t, next, &seen, time.Since(began))
 	}
 	close(ends)
 	if err := <-ended; !errors.Is(err, errDutyLost) {

@@ -195,29 +195,29 @@ func (a *Attended) do(ctx context.Context, c *call, op func(context.Context) err
 	a.calls[c] = struct{}{}
 	c.timer = time.AfterFunc(a.patience(c.to), c.look)
 	a.mu.Unlock()
-	err, hung := a.done(ctx, c, op(withMeter(ctx, c)))
+	hung, err := a.done(ctx, c, op(withMeter(ctx, c)))
 	if hung {
 		a.told()
 	}
 	return err
 }
 
-// done notes how a call ended. It returns the call's error, and whether the store is given up for it.
-func (a *Attended) done(ctx context.Context, c *call, err error) (_ error, hung bool) {
+// done notes how a call ended. It returns whether the store is given up for it, and the call's error.
+func (a *Attended) done(ctx context.Context, c *call, err error) (hung bool, _ error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c.timer.Stop()
 	delete(a.calls, c)
 	switch {
 	case err != nil && a.silent != nil:
-		return a.silent, false
+		return false, a.silent
 	case errors.Is(err, ErrTimeout) && ctx.Err() == nil: // each of its attempts
 		a.giveUp(time.Since(a.since(c)), c.doing)
-		return a.silent, true
+		return true, a.silent
 	case err == nil || ctx.Err() == nil:
 		a.heard[c.to] = time.Now()
 	}
-	return err, false
+	return false, err
 }
 
 // Put implements Provider.
