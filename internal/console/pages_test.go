@@ -246,7 +246,7 @@ func TestVerifyKeepsWhatItProved(t *testing.T) {
 		return engine.VerifyResult{
 			Seconds: 1,
 			Findings: []engine.VerifyFinding{{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
-				{Provider: "away", Problem: "no answer", Damage: silent == ""}},
+				{Provider: "away", Problem: "no answer", Damage: silent == "", Away: silent != ""}},
 			Copies: map[string][]keepsake.Copy{"a": copies("local")},
 			Proofs: map[string]engine.PointProof{"a": proof},
 		}, nil

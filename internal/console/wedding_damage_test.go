@@ -25,15 +25,15 @@ func TestOnlyAProtectedPointIsCalledSafe(t *testing.T) {
 		want   string
 		safe   bool
 	}{
-		"the newest is": {[]console.Point{point("later", 1, true, false), point("newest", 0, true, false)},
-			"newest", true},
-		"an older one is": {[]console.Point{point("newest", 0, false, false), point("tested", -1, true, true),
-			point("older", -2, true, false)}, "older", true},
-		"none is protected": {[]console.Point{point("later", 1, true, false), point("newest", 0, false, false),
-			point("older", -1, false, false)}, "newest", false},
-		"a test of the only one fails": {[]console.Point{point("newest", 0, true, true)}, "newest", false},
+		"the newest is": {[]console.Point{point("4", 1, true, false), point("3", 0, true, false)},
+			"3", true},
+		"an older one is": {[]console.Point{point("3", 0, false, false), point("2", -1, true, true),
+			point("1", -2, true, false)}, "1", true},
+		"none is protected": {[]console.Point{point("4", 1, true, false), point("3", 0, false, false),
+			point("1", -1, false, false)}, "3", false},
+		"a test of the only one fails": {[]console.Point{point("3", 0, true, true)}, "3", false},
 	} {
-		d := engine.Damage{Point: "newest", From: at}
+		d := engine.Damage{Point: "3", From: at}
 		console.ChooseSafePoint(&d, c.points)
 		if d.Point != c.want || d.Safe != c.safe {
 			t.Errorf("%s: %s, safe %v", name, d.Point, d.Safe)
