@@ -193,7 +193,7 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 			Seconds: 1,
 			Findings: []engine.VerifyFinding{
 				{Provider: "s3", Object: "chunks/aa", Problem: "missing", Damage: true},
-				{Provider: "away", Problem: "did not answer"}},
+				{Provider: "away", Problem: "did not answer", Away: true}},
 			Copies: map[string][]keepsake.Copy{"a": copies("local"), "unknown": copies()},
 		}, nil
 	}
