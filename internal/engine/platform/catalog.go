@@ -73,8 +73,6 @@ type Catalog struct {
 // FullNameSQL is the TableName of a relation c in a namespace n, in SQL.
 var FullNameSQL = keepsake.TableNameSQL("n.nspname", "c.relname")
 
-var fullName = FullNameSQL
-
 // userSchema is the condition that a namespace n belongs to the platform and not to PostgreSQL.
 const userSchema = `n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'`
 
@@ -156,7 +154,7 @@ func (c *Catalog) readTables(ctx context.Context, conn *pgx.Conn) error {
 		       pg_relation_size(c.oid) / current_setting('block_size')::int8, pg_table_size(c.oid),
 		       coalesce((select `+keepsake.TableNameSQL("rn.nspname", "r.relname")+
 		` from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
-		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), `+fullName+`),
+		                 where c.relispartition and r.oid = pg_partition_root(c.oid)), `+FullNameSQL+`),
 		       has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
 		       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary),
 		       coalesce((select a.amname from pg_am a where a.oid = c.relam and a.amname <> 'heap'), '')

@@ -42,7 +42,7 @@ type named struct {
 // or vendors that only the built-in map names and the platform lacks is no fault, because nothing depends on it.
 func CheckDataMap(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) ([]Unmapped, error) {
 	rows, err := conn.Query(ctx, `
-		select `+fullName+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+		select `+FullNameSQL+`, array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
 			and not a.attisdropped),
 		       coalesce((select cardinality(i.indkey::int2[]) from pg_index i where i.indrelid = c.oid
 			and i.indisprimary), 0),

@@ -110,9 +110,9 @@ func ReadVendorLinks(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, to
 		return err
 	}
 	declared := `select c.n, array[ca.attname::text], p.n, array[pa.attname::text] from pg_constraint f
-		join lateral (select ` + fullName + ` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		join lateral (select ` + FullNameSQL + ` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace
 			where c.oid = f.conrelid) c on true
-		join lateral (select ` + fullName +
+		join lateral (select ` + FullNameSQL +
 		` as n from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = f.confrelid) p on true
 		join pg_attribute ca on ca.attrelid = f.conrelid and ca.attnum = f.conkey[1]
 		join pg_attribute pa on pa.attrelid = f.confrelid and pa.attnum = f.confkey[1]

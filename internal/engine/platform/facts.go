@@ -182,35 +182,35 @@ func (c *Catalog) readExtensionsAndRoles(ctx context.Context, conn *pgx.Conn) er
 // readNotCarried names what a logical snapshot cannot hold.
 func (c *Catalog) readNotCarried(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `
-		select case when c.relkind = 'f' then 'foreign table rows' else 'unlogged table rows' end, `+fullName+`,
+		select case when c.relkind = 'f' then 'foreign table rows' else 'unlogged table rows' end, `+FullNameSQL+`,
 		       case when c.relkind = 'f' then 'the rows live on another server; the definition is carried'
 		            else 'PostgreSQL itself does not keep them through a crash; the definition is carried' end
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where (c.relkind = 'f' or c.relkind in ('r', 'S') and c.relpersistence = 'u') and `+userSchema+` and not `+
 		ofExtension+`
 		union all
-		select 'extension table rows', `+fullName+`,
+		select 'extension table rows', `+FullNameSQL+`,
 		       'the table belongs to extension ' || e.extname ||
 			', which creates it on the target; rows added to it are not carried'
 		from pg_extension e, unnest(e.extconfig) as t(oid) join pg_class c on c.oid = t.oid
 		join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and pg_relation_size(c.oid) > 0
 		union all
-		select 'sequence value', `+fullName+`, 'the role may not read it'
+		select 'sequence value', `+FullNameSQL+`, 'the role may not read it'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'S' and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'select') end and `+
 		userSchema+` and not `+ofExtension+`
 		union all
-		select 'materialized view rows', `+fullName+`,
-		       'a restore computes them from the rows that it restored: what was stale on the platform is fresh'
+		select 'materialized view rows', `+FullNameSQL+`,
+		       'a restore computes them anew from the restored rows, so what was stale is fresh afterwards'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind = 'm' and c.relispopulated and `+userSchema+` and not `+ofExtension+`
 		union all
-		select 'index', `+fullName+`,
+		select 'index', `+FullNameSQL+`,
 		       'it is invalid, because the CREATE INDEX CONCURRENTLY that made it was interrupted: pg_dump leaves it out'
 		from pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
 		where not i.indisvalid and c.relkind = 'i' and `+userSchema+`
 		union all
-		select 'constraint', `+fullName+` || ' ' || k.conname,
+		select 'constraint', `+FullNameSQL+` || ' ' || k.conname,
 		       'it is inherited and NOT VALID; a restore makes the table with it, so that it holds for every row'
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
 		where k.contype = 'n' and not k.convalidated and k.coninhcount > 0 and `+userSchema+`

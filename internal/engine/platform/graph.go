@@ -18,7 +18,7 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 		with recursive top as (
 			select c.oid, coalesce(pg_partition_root(c.oid), c.oid) as root from pg_class c where c.relkind in ('r', 'p')
 		), name as (
-			select t.oid, `+fullName+` as full
+			select t.oid, `+FullNameSQL+` as full
 			from top t join pg_class c on c.oid = t.root join pg_namespace n on n.oid = c.relnamespace
 		), heir(oid, ancestor) as (
 			select i.inhrelid, i.inhparent from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -43,7 +43,7 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	rows, err = conn.Query(ctx, `
-		select `+fullName+`, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
+		select `+FullNameSQL+`, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
 		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num order by u.i)
 		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
 		where i.indisprimary and `+userSchema)

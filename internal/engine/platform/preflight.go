@@ -2,8 +2,12 @@ package platform
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
+
+// mostNamed is how many tables a finding names.
+const mostNamed = 5
 
 // MinServer is the oldest server that Keepsake can protect, as server_version_num. Older ones have no TID range
 // scans, which page ranges need.
@@ -53,11 +57,11 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 		}
 	}
 	if len(unreadable) > 0 {
-		found = append(found, Finding{true, "the role may not read " + some(unreadable) + ", so their rows would be missing",
+		found = append(found, Finding{true, "the role may not read " + keepsake.FirstFew(unreadable, mostNamed) + ", so their rows would be missing",
 			"grant select on them, or pg_read_all_data, to the role"})
 	}
 	if len(hidden) > 0 {
-		found = append(found, Finding{true, "row-level security would hide rows of " + some(hidden) + " from the role",
+		found = append(found, Finding{true, "row-level security would hide rows of " + keepsake.FirstFew(hidden, mostNamed) + " from the role",
 			"use a role with BYPASSRLS"})
 	}
 	if grant := RunHidden(c); grant != "" {
@@ -65,12 +69,12 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 			"crash of the server goes unnoticed: every incremental reads every row again", grant})
 	}
 	if len(keyless) > 0 {
-		found = append(found, Finding{false, some(keyless) +
+		found = append(found, Finding{false, keepsake.FirstFew(keyless, mostNamed) +
 			" have no primary key, so they are backed up and restored whole, but single rows of them cannot be compared",
 			"add a primary key where one wedding's rows should be restorable"})
 	}
 	if len(foreign) > 0 {
-		found = append(found, Finding{false, some(foreign) +
+		found = append(found, Finding{false, keepsake.FirstFew(foreign, mostNamed) +
 			" have another table access method than heap, so every backup reads them whole, each with one session",
 			"nothing is missing; where they are large, plan for the time"})
 	}
@@ -86,13 +90,4 @@ func RunHidden(c *Catalog) string {
 		return "grant pg_read_all_stats (or pg_monitor) to the role"
 	}
 	return ""
-}
-
-// some names the first few of a list.
-func some(list []string) string {
-	const show = 5
-	if len(list) <= show {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more tables", strings.Join(list[:show], ", "), len(list)-show)
 }

@@ -2,7 +2,6 @@ package restore
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,13 +9,13 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/target"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // superuserKinds are kinds of entries that PostgreSQL lets only a superuser make. A hosting service may let others,
 // too.
 var superuserKinds = []string{"EVENT TRIGGER", "FOREIGN DATA WRAPPER", "OPERATOR CLASS", "OPERATOR FAMILY",
-	"ACCESS METHOD",
-	"SECURITY LABEL", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE", "TRANSFORM"}
+	"ACCESS METHOD", "SECURITY LABEL", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE", "TRANSFORM"}
 
 // superuserWords make a statement one that only a superuser may run. They stand before a function's body.
 var superuserWords = map[string]*regexp.Regexp{
@@ -69,12 +68,7 @@ func (r *restore) judgeRights(ctx context.Context, m *repository.Manifest) error
 		return nil
 	}
 	slices.Sort(need)
-	more := ""
-	if len(need) > mostRights {
-		more = fmt.Sprintf(" and %d more", len(need)-mostRights)
-		need = need[:mostRights]
-	}
-	r.track.Warnf("The target's role is no superuser and may not be allowed to make: %s%s. Everything else is restored "+
-		"all the same, and what the server refuses is named.", strings.Join(need, ", "), more)
+	r.track.Warnf("The target's role is no superuser and may not be allowed to make: %s. Everything else is restored "+
+		"all the same, and what the server refuses is named.", keepsake.FirstFew(need, mostRights))
 	return nil
 }

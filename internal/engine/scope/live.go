@@ -60,8 +60,6 @@ func quoted(table string) string {
 	return quote(schema, name)
 }
 
-var fullName = platform.FullNameSQL
-
 // list quotes column names after a prefix such as "p.".
 func list(prefix string, names []string) string {
 	out := make([]string, len(names))
@@ -159,10 +157,10 @@ func (l *live) compareColumns(ctx context.Context) error {
 		names[i] = t.Name
 	}
 	rows, err := l.tx.Query(ctx, `
-		select `+fullName+`, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text,
+		select `+platform.FullNameSQL+`, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated::text,
 		       a.attnotnull and not a.atthasdef and a.attidentity = ''
 		from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+fullName+` = any($1)
+		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+platform.FullNameSQL+` = any($1)
 		order by 1, a.attnum`, names)
 	if err != nil {
 		return err

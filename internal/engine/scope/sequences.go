@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -31,8 +32,8 @@ func numberings(ctx context.Context, tx pgx.Tx, tables []TableChanges) ([]number
 	}
 	rows, err := tx.Query(ctx, `
 		with top as (
-			select `+fullName+` as name, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where c.relkind in ('r', 'p') and `+fullName+` = any($1)
+			select `+platform.FullNameSQL+` as name, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where c.relkind in ('r', 'p') and `+platform.FullNameSQL+` = any($1)
 		), part as (
 			select name, oid from top
 			union select top.name, p.relid from top, pg_partition_tree(top.oid) p

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -92,9 +93,9 @@ func (l *live) parents(ctx context.Context) (map[string]map[string]bool, error) 
 	for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
 		names = append(names, e.Parent)
 	}
-	rows, err := l.tx.Query(ctx, `select `+fullName+
+	rows, err := l.tx.Query(ctx, `select `+platform.FullNameSQL+
 		`, a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+fullName+` = any($1)`, names)
+		where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p') and `+platform.FullNameSQL+` = any($1)`, names)
 	if err != nil {
 		return nil, err
 	}
