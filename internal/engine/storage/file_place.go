@@ -189,7 +189,7 @@ func (at *place) followedBy(next *place) error {
 	if at.disk.dirty() {
 		next.disk.replaced()
 	}
-	_ = next.disk.inherit(&at.disk)
+	_ = next.disk.inherit(&at.disk) // no identity is written again: the place that was found says which one it is
 	return nil
 }
 
