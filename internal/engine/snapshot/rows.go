@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -70,9 +71,17 @@ func (c *chunker) piece(ctx context.Context, piece []byte, begin, end bool) erro
 		c.unplaced = c.unplaced || c.t.rel.Access != "" || !end || !c.slots.Add(slot)
 		c.noteKeys(row, end)
 	}
-	c.w.buf = append(c.w.buf, row...)
+	c.w.append(row)
 	c.hash(row, begin, end)
 	return nil
+}
+
+// append adds to the chunk. The buffer doubles until it holds a whole chunk, so that little of it is copied again.
+func (w *worker) append(row []byte) {
+	if cap(w.buf)-len(w.buf) < len(row) {
+		w.buf = slices.Grow(w.buf, max(len(row), min(cap(w.buf), maxChunk)))
+	}
+	w.buf = append(w.buf, row...)
 }
 
 // hash adds the row to the range's hash, over as many pieces as it comes in.
