@@ -38,7 +38,7 @@ func TestOneChangedCharacterOfAHeaderOrIdentity(t *testing.T) {
 	t.Parallel()
 	source, w := village(t), newDirectories(t)
 	backup(t, engineWith(t, source, w.list, w.key), keepsake.BackupFull)
-	rapid.Check(t, func(rt *rapid.T) {
+	testenv.Draws(t, 30, func(rt *rapid.T) {
 		order := rapid.Permutation([]int{0, 1, 2}).Draw(rt, "order")
 		bad := rapid.IntRange(0, 2).Draw(rt, "provider")
 		name := rapid.SampledFrom([]string{"keepsake.json", "provider.json"}).Draw(rt, "file")

@@ -15,6 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 // kindsOfFormat are the kinds of objects that FORMAT.md says a repository holds, by the first part of their names: a
@@ -116,7 +117,7 @@ func TestEveryKindOfObjectIsVerifiedAndHealed(t *testing.T) {
 			t.Fatalf("FORMAT.md lists %s, and no object of that kind is made here to be damaged", kind)
 		}
 	}
-	rapid.Check(t, func(t *rapid.T) {
+	testenv.Draws(t, 40, func(t *rapid.T) {
 		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
 		key := rapid.SampledFrom(keys[kind]).Draw(t, "object")
 		other := rapid.SampledFrom(keys[kind]).Draw(t, "in its place")
@@ -134,7 +135,7 @@ func TestEveryKindOfObjectIsVerifiedAndHealed(t *testing.T) {
 		if kind == storage.IdentityKey { // whose place it is, a person says, unless the rest of it still proves that
 			bad = bytes.Replace(body, []byte(`"name": "`), []byte(`"name": "un`), 1)
 		}
-		if bytes.Equal(bad, body) {
+		if bytes.Equal(bytes.TrimSpace(bad), bytes.TrimSpace(body)) { // a header says the same without its last newline
 			return
 		}
 		if err := os.WriteFile(file, bad, 0o600); err != nil {

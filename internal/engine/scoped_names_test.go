@@ -66,12 +66,7 @@ func rowsOfOdd(t *testing.T, url string, tables []oddTable) map[string]string {
 // table.
 func TestRestoreOfTablesWithOddNames(t *testing.T) {
 	t.Parallel()
-	checks, failed := 0, false
-	rapid.Check(t, func(rt *rapid.T) {
-		if checks++; checks > 8 && !failed { // each needs a database and a repository
-			return
-		}
-		defer func() { failed = failed || rt.Failed() }()
+	testenv.Draws(t, 4, func(rt *rapid.T) {
 		tables := drawOdd(rt)
 		url := testenv.DB(t)
 		run(t, url, "create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",

@@ -218,13 +218,7 @@ func (s *platformShape) edits(r *rand.Rand, wedding int) []string {
 // for row, leaves every other wedding byte-identical, and its undo brings back the state before.
 func TestScopesOfAnyShape(t *testing.T) {
 	t.Parallel()
-	checks, failed := 0, false
-	rapid.Check(t, func(rt *rapid.T) {
-		// a database and a repository each: enough for one run, not for finding the least case
-		if checks++; checks > 12 && !failed {
-			return
-		}
-		defer func() { failed = failed || rt.Failed() }()
+	testenv.Draws(t, 8, func(rt *rapid.T) {
 		shape := drawShape(rt)
 		url := testenv.DB(t)
 		run(t, url, shape.statements()...)
