@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/testenv"
 	"github.com/wedsync/keepsake/internal/testenv/axe"
+	"github.com/wedsync/keepsake/internal/testenv/browser"
 )
 
 // patience is how long the browser waits for anything to become true.
@@ -36,24 +35,7 @@ type person struct {
 // sitDown starts a browser.
 func sitDown(t *testing.T, base string) *person {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("the browser tests need chromium: apt-get install chromium")
-	}
-	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
-	if os.Geteuid() == 0 {
-		opts = append(opts, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return &person{t: t, ctx: ctx, base: base}
+	return &person{t: t, ctx: browser.Open(t), base: base}
 }
 
 // newTab opens a second tab of the same browser.

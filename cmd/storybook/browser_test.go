@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,31 +14,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/wedsync/keepsake/internal/testenv/axe"
+	"github.com/wedsync/keepsake/internal/testenv/browser"
 	"github.com/wedsync/keepsake/web"
 )
-
-// browser starts one headless browser for the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("the browser tests need chromium: apt-get install chromium")
-	}
-	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
-	if os.Geteuid() == 0 {
-		opts = append(opts, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
 
 // strict serves the stories under the console's own content security policy.
 func strict(next http.Handler) http.Handler {
@@ -74,7 +49,7 @@ func (c *complaints) take() []string {
 func TestEveryStoryFitsAndKeepsThePolicy(t *testing.T) {
 	server := httptest.NewServer(strict(handler()))
 	defer server.Close()
-	ctx := browser(t)
+	ctx := browser.Open(t)
 	var seen complaints
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start the browser: %v", err)
@@ -152,7 +127,7 @@ const wide = `(() => {
 func TestLivePagesFollowTheirStreams(t *testing.T) {
 	server := httptest.NewServer(strict(handler()))
 	defer server.Close()
-	ctx := browser(t)
+	ctx := browser.Open(t)
 	for _, tt := range []struct {
 		page string
 		then []string // each becomes true, in this order

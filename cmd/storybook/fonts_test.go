@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/wedsync/keepsake/internal/testenv/browser"
 	"github.com/wedsync/keepsake/internal/testenv/fonts"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestNoControlIsWiderThanItsColumn(t *testing.T) {
 	server := httptest.NewServer(strict(handler()))
 	defer server.Close()
-	ctx := browser(t)
+	ctx := browser.Open(t)
 	for name := range stories() {
 		if err := chromedp.Do(ctx, chromedp.EmulateViewport(360, 800), chromedp.Navigate(server.URL+"/"+name)); err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -146,11 +146,21 @@ func makeOriginal(t testing.TB) error {
 	}
 	conn, err := pgx.Connect(ctx, testenv.DB(t))
 	if err != nil {
-		return fmt.Errorf("connect to shut the database: %w", err)
+		return fmt.Errorf("connect to shut the database to copy: %w", err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "alter database "+original+" allow_connections false"); err != nil {
-		return fmt.Errorf("shut the database: %w", err)
+	verifier, err := testenv.ScramVerifier(password)
+	if err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		"alter database " + original + " allow_connections false",
+		"alter role " + pgx.Identifier{workingRole}.Sanitize() + " password '" + verifier + "'",
+		"alter role " + pgx.Identifier{ownerOf(workingRole)}.Sanitize() + " password '" + verifier + "'",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("shut the database to copy: %w", err)
+		}
 	}
 	return nil
 }

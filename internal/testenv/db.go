@@ -25,7 +25,9 @@ var settings = map[string]string{
 	"fsync":                     "off",
 	"synchronous_commit":        "off",
 	"full_page_writes":          "off",
-	"autovacuum_naptime":        "1h", // an autovacuum in the middle of a test is noise; tests that want ANALYZE say so
+	// Loading the compiler costs a session more than what it saves here.
+	"jit":                "off",
+	"autovacuum_naptime": "1h", // an autovacuum in the middle of a test is noise; tests that want ANALYZE say so
 }
 
 // DB returns the URL of a fresh, empty database for the superuser, on one server per test binary (wal_level logical,

@@ -2,7 +2,11 @@ package testenv
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -237,10 +241,33 @@ func (p *Postgres) prepareCluster(ctx context.Context, bin string) error {
 	return os.Rename(fresh, p.Dir)
 }
 
+// ScramVerifier is what the server keeps of a password (RFC 5803, as PostgreSQL writes it), of one iteration where the
+// server itself would take 4,096: every session of a test signs in, and the password is random.
+func ScramVerifier(password string) (string, error) {
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt)
+	salted, err := pbkdf2.Key(sha256.New, password, salt, 1, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	mac := func(text string) []byte {
+		h := hmac.New(sha256.New, salted)
+		_, _ = h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	stored := sha256.Sum256(mac("Client Key"))
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$1:%s$%s:%s", encode(salt), encode(stored[:]), encode(mac("Server Key"))), nil
+}
+
 // initdb fills the empty folder dir.
 func (p *Postgres) initdb(ctx context.Context, bin, dir string) error {
 	pwfile := dir + ".password" // initdb wants its folder empty
-	if err := os.WriteFile(pwfile, []byte(p.password+"\n"), 0o600); err != nil {
+	verifier, err := ScramVerifier(p.password)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(pwfile, []byte(verifier+"\n"), 0o600); err != nil {
 		return err
 	}
 	defer os.Remove(pwfile)
