@@ -21,7 +21,7 @@ import (
 
 // mostHeap bounds the live heap of an operation, in bytes: less than the longest row of the test. The program's own
 // promise, 256 MiB, is for the whole process.
-const mostHeap = 190 << 20
+const mostHeap = 140 << 20
 
 // watchHeap looks at the live heap, as the garbage collector last found it, until the returned function is called,
 // which returns the most that was seen.
@@ -63,7 +63,7 @@ func insert(t *testing.T, url, table string, id int, body any) {
 	}
 }
 
-// TestRowsOfAnyLengthNeedBoundedMemory backs up and restores rows of 100 and 200 MB, in both of COPY's formats, and
+// TestRowsOfAnyLengthNeedBoundedMemory backs up and restores rows of 50 to 150 MB, in both of COPY's formats, and
 // proves that no row is ever held whole. It does not run in parallel: the heap that it looks at is the whole process's.
 func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 	const mb = 1_000_000
@@ -72,10 +72,10 @@ func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 		"create table letters (id int primary key, body text)",
 		// a tsvector makes COPY write text, and a bytea twice as long
 		"create table searched (id int primary key, words tsvector, body bytea)",
-		"insert into letters select 1, repeat(E'100 MB: tab\\t, newline\\n, backslash \\\\, Zoë 💍; ', 2300000)",
+		"insert into letters select 1, repeat(E'50 MB: tab\\t, newline\\n, backslash \\\\, Zoë 💍; ', 1150000)",
 		"insert into contracts values (2, '')")
-	insert(t, url, "contracts", 1, noise(1, 200*mb))
-	insert(t, url, "searched", 1, noise(2, 100*mb))
+	insert(t, url, "contracts", 1, noise(1, 150*mb))
+	insert(t, url, "searched", 1, noise(2, 75*mb))
 	e, target := newEngine(t, url, providers(t)), testenv.DB(t)
 
 	heap := watchHeap()
@@ -85,7 +85,7 @@ func TestRowsOfAnyLengthNeedBoundedMemory(t *testing.T) {
 	} else {
 		t.Logf("the backup of %d MB held %d MB of live heap", b.BytesRead/mb, most/mb)
 	}
-	if b.Rows != 4 || b.BytesRead < 500*mb || !b.Protected {
+	if b.Rows != 4 || b.BytesRead < 340*mb || !b.Protected {
 		t.Errorf("backup: %+v", b)
 	}
 	heap = watchHeap()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 var (
 	sharedPostgres shared[*Postgres]
 	databases      atomic.Int64
+	dropping       sync.WaitGroup // no test waits for the server to end its sessions and remove its files
 )
 
 // settings are those of every server here.
@@ -25,6 +27,7 @@ var settings = map[string]string{
 	"fsync":                     "off",
 	"synchronous_commit":        "off",
 	"full_page_writes":          "off",
+	"max_wal_size":              "256MB",
 	// Loading the compiler costs a session more than what it saves here.
 	"jit":                "off",
 	"autovacuum_naptime": "1h", // an autovacuum in the middle of a test is noise; tests that want ANALYZE say so
@@ -63,9 +66,8 @@ func fresh(t testing.TB, options string) string {
 		t.Fatalf("create the test's database: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := p.dropDatabase(context.WithoutCancel(t.Context()), name); err != nil {
-			t.Logf("drop the test's database: %v", err) // the whole server is thrown away at the end
-		}
+		ctx := context.WithoutCancel(t.Context())
+		dropping.Go(func() { _ = p.dropDatabase(ctx, name) }) // the whole server is thrown away at the end
 	})
 	return p.URL(name)
 }
@@ -76,7 +78,10 @@ func sharedServer(t testing.TB) *Postgres {
 	return sharedPostgres.get(t, func(ctx context.Context) (*Postgres, error) {
 		p, err := StartPostgres(ctx, PostgresOptions{Settings: settings})
 		if err == nil {
-			atExit(p.Stop)
+			atExit(func() {
+				dropping.Wait()
+				p.Stop()
+			})
 		}
 		return p, err
 	})

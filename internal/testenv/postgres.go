@@ -19,10 +19,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -53,6 +55,7 @@ type Postgres struct {
 	account   *syscall.Credential // nil: this process's own
 	temporary bool
 	child     *child
+	admin     func() (*pgxpool.Pool, error)
 }
 
 // StartPostgres starts a private server and returns when it answers queries. As root it runs as the account postgres
@@ -68,8 +71,16 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 		return nil, err
 	}
 	p := &Postgres{Dir: o.Dir, Port: o.Port, root: o.Root, account: cred}
+	p.admin = sync.OnceValues(func() (*pgxpool.Pool, error) {
+		return pgxpool.New(context.WithoutCancel(ctx), p.URL("postgres"))
+	})
 	if p.Dir == "" {
-		if p.Dir, err = tempDir(o.Root, "postgres"); err != nil {
+		if o.Root == "" {
+			p.Dir, err = memoryDir("postgres")
+		} else {
+			p.Dir, err = tempDir(o.Root, "postgres")
+		}
+		if err != nil {
 			return nil, err
 		}
 		p.temporary = true
@@ -183,18 +194,21 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name string) error {
 	return p.exec(ctx, "create database "+pgx.Identifier{name}.Sanitize())
 }
 
+// exec executes in the database postgres, by sessions that stay: making and dropping databases is much of what tests do.
 func (p *Postgres) exec(ctx context.Context, sql string, args ...any) error {
-	conn, err := pgx.Connect(ctx, p.URL("postgres"))
+	pool, err := p.admin()
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	_, err = conn.Exec(ctx, sql, args...)
+	_, err = pool.Exec(ctx, sql, args...)
 	return err
 }
 
 // Stop ends the server after a fast shutdown, or by force when that takes too long, and removes a temporary folder.
 func (p *Postgres) Stop() {
+	if pool, err := p.admin(); err == nil {
+		pool.Close()
+	}
 	if p.child != nil {
 		p.child.stop(20*time.Second, syscall.SIGINT, syscall.SIGQUIT)
 	}

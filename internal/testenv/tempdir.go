@@ -13,7 +13,29 @@ import (
 // tempDir makes a folder for a shared server in a root, named after this process, and removes those that dead processes
 // left behind.
 func tempDir(root, kind string) (string, error) {
-	base := filepath.Join(root, os.TempDir(), fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
+	return tempDirIn(filepath.Join(root, os.TempDir()), kind)
+}
+
+// memory is where Linux keeps files in memory, and wantMemory what a server's data may need of it, in bytes.
+const (
+	memory     = "/dev/shm"
+	wantMemory = 8 << 30
+)
+
+// memoryDir is tempDir in memory where there is enough of it. A server makes and removes hundreds of files for each
+// database.
+func memoryDir(kind string) (string, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(memory, &s); err == nil && int64(s.Bavail)*s.Bsize >= wantMemory {
+		if dir, err := tempDirIn(memory, kind); err == nil {
+			return dir, nil
+		}
+	}
+	return tempDir("", kind)
+}
+
+func tempDirIn(parent, kind string) (string, error) {
+	base := filepath.Join(parent, fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
 	if err := os.MkdirAll(base, 0o711); err != nil {
 		return "", fmt.Errorf("make the folder of the test servers: %w", err)
 	}
