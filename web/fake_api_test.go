@@ -24,5 +24,5 @@ func (f *fakeConsole) ListDuties(context.Context, keepsake.Actor) ([]console.Dut
 }
 
 func (f *fakeConsole) Compliance(context.Context, keepsake.Actor) (console.Compliance, error) {
-	return console.Compliance{Dashboard: f.dashboard}, f.listErr
+	return console.Compliance{Dashboard: f.dashboard, NewestProtected: f.dashboard.Newest}, f.listErr
 }

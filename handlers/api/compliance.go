@@ -44,10 +44,10 @@ type Compliance struct {
 	NewestAt        *time.Time           `json:"newest_at,omitempty"`
 	AgeSeconds      float64              `json:"age_seconds,omitempty" doc:"Of it: what was written since would be lost"`
 	MaxAgeSeconds   float64              `json:"max_age_seconds" doc:"How old it may be"`
-	TooOld          bool                 `json:"too_old" doc:"It is older, or there is none"`
+	TooOld          bool                 `json:"too_old" doc:"It is older or of the future, so that nobody knows its age; or there is none"`
 	LastProtected   string               `json:"last_protected,omitempty" doc:"The newest one that also meets the 3-2-1 rule"`
 	LastProtectedAt *time.Time           `json:"last_protected_at,omitempty"`
-	ProtectedTooOld bool                 `json:"protected_too_old" doc:"That one is older than it may be, or there is none"`
+	ProtectedTooOld bool                 `json:"protected_too_old" doc:"That one is older than it may be or of the future, or there is none"`
 	LastDrill       *Test                `json:"last_drill,omitempty" doc:"The newest restore that compared every row"`
 	Tiers           []TierCompliance     `json:"tiers"`
 	Providers       []ProviderCompliance `json:"providers"`
@@ -70,7 +70,7 @@ type TierCompliance struct {
 	Tier           keepsake.Tier `json:"tier" enum:"critical,high,standard"`
 	Newest         string        `json:"newest,omitempty" doc:"The newest recovery point that holds the tier"`
 	AgeSeconds     float64       `json:"age_seconds,omitempty" doc:"Of it: what was written to the tier since would be lost"`
-	TooOld         bool          `json:"too_old" doc:"It is older than it may be, or there is none"`
+	TooOld         bool          `json:"too_old" doc:"It is older than it may be or of the future, or there is none"`
 	GoalSeconds    float64       `json:"goal_seconds" doc:"The longest that a restore of the tier may take"`
 	RestoreSeconds float64       `json:"restore_seconds,omitempty" doc:"What the newest whole restore took until the tier could be read; absent: never measured"`
 	RestoredAt     *time.Time    `json:"restored_at,omitempty"`
@@ -106,7 +106,7 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 			Missing: append([]string{}, d.Protection.Missing...),
 		},
 		MaxAgeSeconds:   d.MaxAge.Seconds(),
-		TooOld:          d.Newest == nil || d.Age > d.MaxAge,
+		TooOld:          d.Newest == nil || d.TooOld(d.Newest.Time),
 		ProtectedTooOld: true,
 		Tiers:           each(d.Tiers, tierComplianceOf),
 		Providers:       each(d.Providers, providerComplianceOf),
@@ -121,7 +121,7 @@ func (h *actions) compliance(ctx context.Context, _ *struct{}) (*struct{ Body Co
 		}
 	}
 	if p := d.NewestProtected; p != nil {
-		out.LastProtected, out.LastProtectedAt, out.ProtectedTooOld = p.ID, moment(p.Time), d.Now.Sub(p.Time) > d.MaxAge
+		out.LastProtected, out.LastProtectedAt, out.ProtectedTooOld = p.ID, moment(p.Time), d.TooOld(p.Time)
 	}
 	if d.Drill != nil {
 		t := testOf(*d.Drill)

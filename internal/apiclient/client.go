@@ -1018,13 +1018,13 @@ type Compliance struct {
 	Newest   *string    `json:"newest,omitempty"`
 	NewestAt *time.Time `json:"newest_at,omitempty"`
 
-	// ProtectedTooOld That one is older than it may be, or there is none
+	// ProtectedTooOld That one is older than it may be or of the future, or there is none
 	ProtectedTooOld bool                 `json:"protected_too_old"`
 	Providers       []ProviderCompliance `json:"providers"`
 	Rule            Rule                 `json:"rule"`
 	Tiers           []TierCompliance     `json:"tiers"`
 
-	// TooOld It is older, or there is none
+	// TooOld It is older or of the future, so that nobody knows its age; or there is none
 	TooOld bool `json:"too_old"`
 }
 
@@ -1979,7 +1979,7 @@ type TierCompliance struct {
 	RestoredAt     *time.Time         `json:"restored_at,omitempty"`
 	Tier           TierComplianceTier `json:"tier"`
 
-	// TooOld It is older than it may be, or there is none
+	// TooOld It is older than it may be or of the future, or there is none
 	TooOld bool `json:"too_old"`
 }
 
