@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/operation"
 )
 
 // answerOf returns what the API answers to a GET, into a document.
@@ -35,5 +38,21 @@ func TestAPointOfTheFutureIsTooOldInTheAPI(t *testing.T) {
 		if got.TooOld != old || got.ProtectedTooOld != old {
 			t.Errorf("of an age of %s: %+v", age, got)
 		}
+	}
+}
+
+// TestTheAPISaysThatADutyIsSilent, as the page does: its worker has gone in the middle of it.
+func TestTheAPISaysThatADutyIsSilent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.console.duties = []console.DutyState{
+		{Name: "sweep", Who: operation.OneHolder, Silent: true, Began: moment, Ended: moment.Add(-time.Hour)},
+		{Name: "seal_audit", Who: operation.OneHolder, Running: true, Began: moment},
+	}
+	got := answerOf[struct {
+		Duties []struct{ Running, Silent bool }
+	}](t, s, "/api/duties")
+	if len(got.Duties) != 2 || !got.Duties[0].Silent || got.Duties[0].Running || got.Duties[1].Silent {
+		t.Errorf("%+v", got)
 	}
 }

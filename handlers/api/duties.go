@@ -16,6 +16,7 @@ type Duty struct {
 	EverySeconds float64       `json:"every_seconds" doc:"Between two runs"`
 	Who          operation.Who `json:"who" enum:"each_process,one_holder" doc:"one_holder: one process at a time, when next_at has come; what was missed is done once. each_process: every working process"`
 	Running      bool          `json:"running"`
+	Silent       bool          `json:"silent" doc:"It was begun, and its worker has stopped answering; the next worker does it"`
 	LastStarted  *time.Time    `json:"last_started,omitempty"`
 	LastEnded    *time.Time    `json:"last_ended,omitempty"`
 	Outcome      string        `json:"outcome" enum:"never,done,failed" doc:"How the last run ended"`
@@ -46,6 +47,7 @@ func dutyOf(d console.DutyState) Duty {
 		EverySeconds: d.Every.Seconds(),
 		Who:          d.Who,
 		Running:      d.Running,
+		Silent:       d.Silent,
 		LastStarted:  moment(d.Began),
 		LastEnded:    moment(d.Ended),
 		Outcome:      "done",

@@ -1138,6 +1138,9 @@ type Duty struct {
 	Outcome DutyOutcome `json:"outcome"`
 	Running bool        `json:"running"`
 
+	// Silent It was begun, and its worker has stopped answering; the next worker does it
+	Silent bool `json:"silent"`
+
 	// Who one_holder: one process at a time, when next_at has come; what was missed is done once. each_process: every working process
 	Who DutyWho `json:"who"`
 }
