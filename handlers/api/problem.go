@@ -22,7 +22,7 @@ type Problem struct {
 	Title   string       `json:"title" doc:"The status in words"`
 	Status  int          `json:"status" doc:"The HTTP status"`
 	Detail  string       `json:"detail,omitempty" doc:"What happened, what it means for the data, and what to do"`
-	Code    string       `json:"code" doc:"For machines: invalid, not_found, conflict, forbidden, limited, unavailable, wrong_key, damaged, unprotected, cancelled, unsupported, internal"`
+	Code    string       `json:"code" doc:"For machines: invalid, not_found, conflict, forbidden, proof (the password first), limited, unavailable, unknown (it may have happened: look before doing it again), wrong_key, damaged, unprotected, cancelled, unsupported, internal"`
 	Errors  []FieldError `json:"errors,omitempty" doc:"Each field that is wrong"`
 	Request string       `json:"request_id,omitempty" doc:"Name it when you ask for help"`
 

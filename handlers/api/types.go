@@ -87,7 +87,7 @@ type Operation struct {
 	Protected       *bool                  `json:"protected,omitempty" doc:"Of a backup that is done: the 3-2-1 rule is met"`
 	Lacks           string                 `json:"lacks,omitempty" doc:"What the rule misses, in words"`
 	OK              *bool                  `json:"ok,omitempty" doc:"Of a verification or a restore that is done: nothing is wrong"`
-	ErrorCode       string                 `json:"error_code,omitempty"`
+	ErrorCode       string                 `json:"error_code,omitempty" doc:"Why it failed, for machines: a code as problems have"`
 	Error           string                 `json:"error,omitempty" doc:"What happened and what to do"`
 	Progress        *Progress              `json:"progress,omitempty"`
 	Covers          *Coverage              `json:"covers,omitempty" doc:"What a backup that is done covers. Lists leave it out"`

@@ -1251,7 +1251,9 @@ type Operation struct {
 	Deep      *bool     `json:"deep,omitempty"`
 
 	// Error What happened and what to do
-	Error      *string    `json:"error,omitempty"`
+	Error *string `json:"error,omitempty"`
+
+	// ErrorCode Why it failed, for machines: a code as problems have
 	ErrorCode  *string    `json:"error_code,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	ID         string     `json:"id"`
@@ -1530,7 +1532,7 @@ type Preview struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Code For machines: invalid, not_found, conflict, forbidden, limited, unavailable, wrong_key, damaged, unprotected, cancelled, unsupported, internal
+	// Code For machines: invalid, not_found, conflict, forbidden, proof (the password first), limited, unavailable, unknown (it may have happened: look before doing it again), wrong_key, damaged, unprotected, cancelled, unsupported, internal
 	Code string `json:"code"`
 
 	// Detail What happened, what it means for the data, and what to do
