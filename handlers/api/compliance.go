@@ -48,7 +48,7 @@ type Compliance struct {
 	LastProtected   string               `json:"last_protected,omitempty" doc:"The newest one that also meets the 3-2-1 rule"`
 	LastProtectedAt *time.Time           `json:"last_protected_at,omitempty"`
 	ProtectedTooOld bool                 `json:"protected_too_old" doc:"That one is older than it may be or of the future, or there is none"`
-	LastDrill       *Test                `json:"last_drill,omitempty" doc:"The newest restore that compared every row"`
+	LastDrill       *Test                `json:"last_drill,omitempty" doc:"The newest restore of everything that compared every row"`
 	Tiers           []TierCompliance     `json:"tiers"`
 	Providers       []ProviderCompliance `json:"providers"`
 	AuditRows       int64                `json:"audit_rows" doc:"Length of the audit trail"`

@@ -45,7 +45,7 @@ type Performance struct {
 	BytesNew              int64      `json:"bytes_new,omitempty" doc:"That were not there already"`
 	RestoreBytesPerSecond float64    `json:"restore_bytes_per_second,omitempty" doc:"Of the newest restore that covered everything and compared it all"`
 	RestoreSeconds        float64    `json:"restore_seconds,omitempty" doc:"What restoring the newest recovery point is expected to take at that speed"`
-	DrillSeconds          float64    `json:"drill_seconds,omitempty" doc:"What the newest restore that compared every row took"`
+	DrillSeconds          float64    `json:"drill_seconds,omitempty" doc:"What the newest restore of everything that compared every row took"`
 	DrillAt               *time.Time `json:"drill_at,omitempty"`
 }
 

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +93,20 @@ func TestTimeAloneIsNoChange(t *testing.T) {
 	} {
 		if now, err := etag(&c.now); err != nil || (now == tag) != c.same {
 			t.Errorf("%s: %s, it was %s, %v", name, now, tag, err)
+		}
+	}
+}
+
+// TestADrillIsDescribedAsARestoreOfEverything: one of less is a test of another kind, and is none of these.
+func TestADrillIsDescribedAsARestoreOfEverything(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]reflect.Type{
+		"LastDrill":    reflect.TypeFor[Compliance](),
+		"DrillSeconds": reflect.TypeFor[Performance](),
+	} {
+		field, found := of.FieldByName(name)
+		if !found || !strings.Contains(field.Tag.Get("doc"), "newest restore of everything that compared every row") {
+			t.Errorf("%s.%s is described as %q", of.Name(), name, field.Tag.Get("doc"))
 		}
 	}
 }

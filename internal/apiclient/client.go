@@ -1001,7 +1001,7 @@ type Compliance struct {
 	// AuditRows Length of the audit trail
 	AuditRows int64 `json:"audit_rows"`
 
-	// LastDrill The newest restore that compared every row
+	// LastDrill The newest restore of everything that compared every row
 	LastDrill *Test `json:"last_drill,omitempty"`
 
 	// LastProtected The newest one that also meets the 3-2-1 rule
@@ -1355,7 +1355,7 @@ type Performance struct {
 	BytesStored *int64     `json:"bytes_stored,omitempty"`
 	DrillAt     *time.Time `json:"drill_at,omitempty"`
 
-	// DrillSeconds What the newest restore that compared every row took
+	// DrillSeconds What the newest restore of everything that compared every row took
 	DrillSeconds *float64 `json:"drill_seconds,omitempty"`
 
 	// RestoreBytesPerSecond Of the newest restore that covered everything and compared it all

@@ -356,7 +356,7 @@ type WeddingTimeline struct {
 	// Milestones in order of time; Points newest first, those that hold this wedding.
 	Milestones []Milestone
 	Points     []Point
-	// Drill is the newest restore that compared everything, or nil where none did.
+	// Drill is the newest restore of everything that compared every row, or nil where none did.
 	Drill *PointTest
 }
 
