@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,5 +55,34 @@ func TestTheAPISaysThatADutyIsSilent(t *testing.T) {
 	}](t, s, "/api/duties")
 	if len(got.Duties) != 2 || !got.Duties[0].Silent || got.Duties[0].Running || got.Duties[1].Silent {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestTheAPISaysWhichNewerPointsWerePassedBy: latest means an older point then, as the page says too.
+func TestTheAPISaysWhichNewerPointsWerePassedBy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.console.preview = damagedWedding()
+	preview := func() (passed []string, found bool) {
+		var got struct{ Preview map[string]json.RawMessage }
+		body := restoring(t, s, `{"wedding":"w 1/2","point":"latest"}`)
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Preview["fingerprint"] == nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		list, found := got.Preview["passed"]
+		if found {
+			if err := json.Unmarshal(list, &passed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return passed, found
+	}
+	if passed, found := preview(); found {
+		t.Errorf("none was passed by, and it says %v", passed)
+	}
+	want := []string{"The newer recovery point 20261123T070500Z-aa cannot be read, so an older one is taken."}
+	s.console.preview.Passed = want
+	if passed, _ := preview(); !slices.Equal(passed, want) {
+		t.Errorf("passed by: %v", passed)
 	}
 }

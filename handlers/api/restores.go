@@ -44,6 +44,7 @@ type Confirm struct {
 type Preview struct {
 	Point       string               `json:"point"`
 	PointTime   time.Time            `json:"point_time"`
+	Passed      []string             `json:"passed,omitempty" doc:"Newer recovery points that latest passed by because they cannot be read, with why, in words. Absent: there are none"`
 	Name        string               `json:"name" doc:"What confirm must name"`
 	Mode        scope.Mode           `json:"mode"`
 	Fingerprint string               `json:"fingerprint"`
@@ -192,6 +193,7 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	out := &Preview{
 		Point:       p.Point,
 		PointTime:   p.PointTime,
+		Passed:      p.Passed,
 		Name:        p.Name,
 		Mode:        p.Mode,
 		Fingerprint: p.Fingerprint,

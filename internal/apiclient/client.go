@@ -1516,7 +1516,10 @@ type Preview struct {
 	Mode        string  `json:"mode"`
 
 	// Name What confirm must name
-	Name      string    `json:"name"`
+	Name string `json:"name"`
+
+	// Passed Newer recovery points that latest passed by because they cannot be read, with why, in words. Absent: there are none
+	Passed    *[]string `json:"passed,omitempty"`
 	Point     string    `json:"point"`
 	PointTime time.Time `json:"point_time"`
 	Refused   int64     `json:"refused"`
