@@ -38,7 +38,7 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -67,7 +67,7 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -143,6 +143,11 @@ set progress = coalesce(sqlc.narg(progress)::jsonb, progress), last_event_id = l
 where id = @id and fence = @fence and state = 'running'
 returning last_event_id;
 
+-- name: KeepEnding :one
+-- No row: the lease is lost, and what is about to become final must not.
+update backup_operations set ending = @ending::jsonb where id = @id and fence = @fence and state = 'running'
+returning id;
+
 -- name: NextEventID :one
 update backup_operations set last_event_id = last_event_id + 1 where id = @id returning last_event_id;
 
@@ -158,7 +163,7 @@ set state = @state, finished_at = greatest(now(), coalesce(started_at, created_a
     wedding_data_categories = sqlc.narg(wedding_data_categories)::jsonb,
     critical_milestone_data = sqlc.narg(critical_milestone_data)::jsonb,
     vendor_integration_data = sqlc.narg(vendor_integration_data)::jsonb,
-    wedding_dates_covered = sqlc.narg(wedding_dates_covered)::text::datemultirange
+    wedding_dates_covered = sqlc.narg(wedding_dates_covered)::text::datemultirange, ending = null
 where id = @id and fence = @fence and state = 'running'
 returning *;
 

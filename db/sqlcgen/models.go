@@ -95,6 +95,7 @@ type BackupOperation struct {
 	CriticalMilestoneData []byte
 	VendorIntegrationData []byte
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
+	Ending                []byte
 }
 
 type BackupTest struct {

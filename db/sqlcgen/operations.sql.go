@@ -21,7 +21,7 @@ where id = $3
   and requested_by <> $1::text
   and requested_name <> $2::text
   and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type ApproveOperationParams struct {
@@ -87,6 +87,7 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
@@ -117,7 +118,7 @@ set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt +
 where id = $2
   and state in ('queued', 'interrupted')
   and (cancel_requested_at is null or kind = any($3::text[]))
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type ClaimOperationParams struct {
@@ -176,6 +177,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
@@ -198,7 +200,7 @@ set state = case
             and (o.cancel_requested_at is null or o.kind = any($1::text[])) then $5::text end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id = $6 and o.state = 'running' and o.fence || ' ' || o.heartbeat_at::text = $7::text
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type ExpireLeaseParams struct {
@@ -270,6 +272,7 @@ func (q *Queries) ExpireLease(ctx context.Context, arg ExpireLeaseParams) (Backu
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
@@ -280,7 +283,7 @@ set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::
     finished_at = greatest(now(), created_at),
     last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type ExpireProposalsParams struct {
@@ -344,6 +347,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.CriticalMilestoneData,
 			&i.VendorIntegrationData,
 			&i.WeddingDatesCovered,
+			&i.Ending,
 		); err != nil {
 			return nil, err
 		}
@@ -363,7 +367,7 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -465,6 +469,7 @@ type FilterOperationsRow struct {
 	CriticalMilestoneData []byte
 	VendorIntegrationData []byte
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
+	Ending                []byte
 }
 
 // The same, of what is asked for.
@@ -552,6 +557,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.CriticalMilestoneData,
 			&i.VendorIntegrationData,
 			&i.WeddingDatesCovered,
+			&i.Ending,
 		); err != nil {
 			return nil, err
 		}
@@ -574,9 +580,9 @@ set state = $1, finished_at = greatest(now(), coalesce(started_at, created_at)),
     wedding_data_categories = $12::jsonb,
     critical_milestone_data = $13::jsonb,
     vendor_integration_data = $14::jsonb,
-    wedding_dates_covered = $15::text::datemultirange
+    wedding_dates_covered = $15::text::datemultirange, ending = null
 where id = $16 and fence = $17 and state = 'running'
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type FinishOperationParams struct {
@@ -667,12 +673,13 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered from backup_operations where id = $1
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -724,6 +731,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
@@ -751,7 +759,7 @@ func (q *Queries) GetRestoreSpeed(ctx context.Context, platform string) (float64
 }
 
 const getSlotHolder = `-- name: GetSlotHolder :one
-select o.id, o.kind, o.state, o.platform, o.organization, o.backup_type, o.note, o.labels, o.weddings, o.point_id, o.deep, o.target, o.target_database, o.provider, o.restore, o.requested_by, o.requested_name, o.approved_by, o.approved_name, o.approved_at, o.created_at, o.started_at, o.finished_at, o.attempt, o.cancel_requested_at, o.cancel_requested_by, o.slots, o.worker, o.fence, o.heartbeat_at, o.last_event_id, o.progress, o.result, o.rows_done, o.bytes_done, o.seconds, o.ok, o.protected, o.lacks, o.error_code, o.error_message, o.wedding_data_categories, o.critical_milestone_data, o.vendor_integration_data, o.wedding_dates_covered from slots s join backup_operations o on o.id = s.operation where s.platform = $1 and s.name = $2
+select o.id, o.kind, o.state, o.platform, o.organization, o.backup_type, o.note, o.labels, o.weddings, o.point_id, o.deep, o.target, o.target_database, o.provider, o.restore, o.requested_by, o.requested_name, o.approved_by, o.approved_name, o.approved_at, o.created_at, o.started_at, o.finished_at, o.attempt, o.cancel_requested_at, o.cancel_requested_by, o.slots, o.worker, o.fence, o.heartbeat_at, o.last_event_id, o.progress, o.result, o.rows_done, o.bytes_done, o.seconds, o.ok, o.protected, o.lacks, o.error_code, o.error_message, o.wedding_data_categories, o.critical_milestone_data, o.vendor_integration_data, o.wedding_dates_covered, o.ending from slots s join backup_operations o on o.id = s.operation where s.platform = $1 and s.name = $2
 `
 
 type GetSlotHolderParams struct {
@@ -809,6 +817,7 @@ func (q *Queries) GetSlotHolder(ctx context.Context, arg GetSlotHolderParams) (B
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
@@ -956,6 +965,25 @@ func (q *Queries) IsRestoring(ctx context.Context, platform string) (bool, error
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const keepEnding = `-- name: KeepEnding :one
+update backup_operations set ending = $1::jsonb where id = $2 and fence = $3 and state = 'running'
+returning id
+`
+
+type KeepEndingParams struct {
+	Ending []byte
+	ID     string
+	Fence  int64
+}
+
+// No row: the lease is lost, and what is about to become final must not.
+func (q *Queries) KeepEnding(ctx context.Context, arg KeepEndingParams) (string, error) {
+	row := q.db.QueryRow(ctx, keepEnding, arg.Ending, arg.ID, arg.Fence)
+	var id string
+	err := row.Scan(&id)
+	return id, err
 }
 
 const listBackupsOfPoints = `-- name: ListBackupsOfPoints :many
@@ -1166,7 +1194,7 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -1237,6 +1265,7 @@ type ListOperationsRow struct {
 	CriticalMilestoneData []byte
 	VendorIntegrationData []byte
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
+	Ending                []byte
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -1304,6 +1333,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.CriticalMilestoneData,
 			&i.VendorIntegrationData,
 			&i.WeddingDatesCovered,
+			&i.Ending,
 		); err != nil {
 			return nil, err
 		}
@@ -1406,7 +1436,7 @@ set state = case
         else greatest(now(), coalesce(started_at, created_at)) end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $2 and fence = $3 and state = 'running'
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type ReleaseOperationParams struct {
@@ -1466,6 +1496,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }
@@ -1482,7 +1513,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()),
         else greatest(now(), coalesce(started_at, created_at)) end,
     last_event_id = last_event_id + 1
 where id = $3 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
 `
 
 type RequestCancelParams struct {
@@ -1542,6 +1573,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.CriticalMilestoneData,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
+		&i.Ending,
 	)
 	return i, err
 }

@@ -17,6 +17,11 @@ var drawRestore = drawing{
 	noun:  "restore",
 	title: func(o console.Operation) string { return "Restore to " + o.Database },
 	unfinished: func(o console.Operation) string {
+		if o.ErrorCode == keepsake.CodeUnknown {
+			return "Whether the new database is whole is not known. As long as it has a schema keepsake_restore it is not: " +
+				"start the same restore again then, which clears it first, or remove it. The platform and the recovery point " +
+				"are untouched."
+		}
 		if wroteNothing(o) {
 			return "Nothing was restored. The platform and the recovery point are untouched."
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // TestARepairSaysWhatItRead: one that looked at names and sizes does not speak of whole copies.
@@ -48,5 +49,22 @@ func TestRestoreThatWroteNothing(t *testing.T) {
 				t.Errorf("%s, %s: %s", name, state, r.Text)
 			}
 		}
+	}
+}
+
+// TestRestoreThatMayBeFinished: nobody is told that its database is incomplete, and what tells is named.
+func TestRestoreThatMayBeFinished(t *testing.T) {
+	t.Parallel()
+	o := console.Operation{
+		Kind:      console.KindRestore,
+		State:     console.StateFailed,
+		ErrorCode: keepsake.CodeUnknown,
+		Progress:  &engine.Progress{Stage: engine.StageComparing},
+		Attempt:   2,
+	}
+	r := problemResult(o, "The server is away.")
+	if strings.Contains(r.Text, "is incomplete:") || !strings.Contains(r.Text, "is whole is not known") ||
+		!strings.Contains(r.Text, "keepsake_restore") {
+		t.Errorf("it says %q", r.Text)
 	}
 }

@@ -24,6 +24,8 @@ type Engine interface {
 	Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error)
 	Health(ctx context.Context, write func(provider string) bool) ([]engine.ProviderHealth, error)
 	Restore(context.Context, engine.RestoreInput, engine.Reporter) (engine.RestoreResult, error)
+	// SettleRestore reports whether a restore was finished whose worker never said so; CodeUnknown: nobody can say.
+	SettleRestore(ctx context.Context, target keepsake.Secret, end engine.RestoreEnd) (bool, error)
 	Points(ctx context.Context, provider string) ([]engine.Point, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	CheckPlatform(context.Context) []engine.CheckFinding

@@ -185,6 +185,10 @@ func (f *fakeEngine) Health(ctx context.Context, write func(string) bool) ([]eng
 	return out, ctx.Err()
 }
 
+func (f *fakeEngine) SettleRestore(context.Context, keepsake.Secret, engine.RestoreEnd) (bool, error) {
+	return false, nil
+}
+
 func (f *fakeEngine) Restore(
 	_ context.Context, in engine.RestoreInput, _ engine.Reporter,
 ) (engine.RestoreResult, error) {

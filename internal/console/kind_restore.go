@@ -247,38 +247,82 @@ func (restores) About() operation.About {
 	}
 }
 
+var _ operation.Settler = restores{}
+
 func (k restores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
 	var none operation.Report
-	o, err := operationOf(row)
-	if err != nil {
-		return none, err
-	}
-	p, err := k.c.platformNamed(row.Platform)
+	o, p, url, err := k.targetOf(ctx, row)
 	if err != nil {
 		return none, err
 	}
 	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
 		return none, err
 	}
-	target, err := k.c.targetOf(ctx, p, o.Target, o.Asked.TargetURL)
+	result, made, err := p.settled(ctx, row, url)
 	if err != nil {
 		return none, err
 	}
-	url, err := target.databaseURL(o.Database)
-	if err != nil {
-		return none, err
+	if made {
+		r.Log(report.LogLine{
+			Time:    k.c.now(),
+			Level:   "info",
+			Message: "An earlier attempt had finished the restore. What it found is recorded now.",
+		})
+		return restoreReport(result), nil
 	}
-	result, err := p.Engine.Restore(ctx, engine.RestoreInput{
+	result, err = p.Engine.Restore(ctx, engine.RestoreInput{
 		Point:    o.Point,
 		Target:   url,
 		Create:   true,
 		Provider: row.Provider,
 		Scope:    o.Asked.Scope,
 		Again:    row.Attempt > 1,
+		Keep: func(ctx context.Context, result engine.RestoreResult, end engine.RestoreEnd) error {
+			return k.c.keepEnding(ctx, row, restoreEnding{End: end, Result: result})
+		},
 	}, r)
 	if err != nil {
 		return none, err
 	}
+	return restoreReport(result), nil
+}
+
+// Settle asks the target whether the restore was finished: a worker may have been killed between its last COMMIT and
+// the end of the operation.
+func (k restores) Settle(ctx context.Context, row operation.Operation) (
+	found operation.Report, happened bool, err error) {
+	if len(row.Ending) == 0 {
+		return found, false, nil
+	}
+	_, p, url, err := k.targetOf(ctx, row)
+	if err != nil {
+		return found, false, err
+	}
+	result, made, err := p.settled(ctx, row, url)
+	if err != nil || !made {
+		return found, false, err
+	}
+	return restoreReport(result), true, nil
+}
+
+// targetOf returns an operation with its platform and the address of its new database.
+func (k restores) targetOf(ctx context.Context, row operation.Operation) (
+	o Operation, p *platform, url keepsake.Secret, err error) {
+	if o, err = operationOf(row); err != nil {
+		return o, nil, "", err
+	}
+	if p, err = k.c.platformNamed(row.Platform); err != nil {
+		return o, nil, "", err
+	}
+	target, err := k.c.targetOf(ctx, p, o.Target, o.Asked.TargetURL)
+	if err != nil {
+		return o, nil, "", err
+	}
+	url, err = target.databaseURL(o.Database)
+	return o, p, url, err
+}
+
+func restoreReport(result engine.RestoreResult) operation.Report {
 	ok := result.Outcome == engine.OutcomeRestored
 	out := operation.Report{
 		Result: result,
@@ -299,7 +343,7 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 		return endRestore(ctx, tx, ended, result)
 	}
-	return out, nil
+	return out
 }
 
 // Stopped puts the restore among the recoveries, as one that took no time because it did not succeed.

@@ -23,6 +23,7 @@ type (
 	VerifyFinding    = report.VerifyFinding
 	RestoreInput     = report.RestoreInput
 	RestoreResult    = report.RestoreResult
+	RestoreEnd       = report.RestoreEnd
 	CheckFinding     = report.CheckFinding
 	Stage            = report.Stage
 	ItemState        = report.ItemState

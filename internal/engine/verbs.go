@@ -47,6 +47,12 @@ func (e *Engine) Restore(
 	return e.restorer.Restore(ctx, in, reporter)
 }
 
+// SettleRestore reports whether a restore into a new database was finished whose process ended before it could say so.
+// It returns CodeUnknown when nobody can say.
+func (e *Engine) SettleRestore(ctx context.Context, target keepsake.Secret, end report.RestoreEnd) (bool, error) {
+	return e.restorer.Settle(ctx, target, end)
+}
+
 // CheckTarget returns an error for a database that no restore may be written into.
 func (e *Engine) CheckTarget(ctx context.Context, url keepsake.Secret) error {
 	return e.restorer.CheckTarget(ctx, url)

@@ -184,6 +184,18 @@ type RestoreInput struct {
 	// Again says that an earlier attempt was lost, whose sessions may still be there: their end is waited for, however
 	// long it takes.
 	Again bool
+	// Keep, when set, keeps the report and how the restore ends before that becomes final: see RestoreEnd. When it returns
+	// an error, the new database stays unfinished.
+	Keep func(context.Context, RestoreResult, RestoreEnd) error
+}
+
+// RestoreEnd names the transaction that finishes a restore, which takes away the mark of an unfinished one. Whoever has
+// it finds out from the target's server whether the restore was finished, although its process never said so.
+type RestoreEnd struct {
+	System      string `json:"system,omitempty"` // identifier of the server; empty where the role may not ask for it
+	Started     string `json:"started"`          // when the server started
+	Database    string `json:"database"`         // oid
+	Transaction string `json:"transaction"`      // id, 64 bit
 }
 
 // Outcomes of a restore that came to its end.

@@ -34,6 +34,7 @@ type Restorer struct {
 type restore struct {
 	*Restorer
 	in       report.RestoreInput
+	started  time.Time
 	track    *report.Tracker
 	tools    pgtool.Tools
 	source   *replicas.Source
@@ -62,10 +63,10 @@ type restore struct {
 // restore into the same database clears it and starts over.
 func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporter report.Reporter) (
 	report.RestoreResult, error) {
-	started := by.Now()
 	r := &restore{
 		Restorer: by,
 		in:       in,
+		started:  by.Now(),
 		track:    report.NewTracker(reporter, by.Now),
 		tierLeft: map[keepsake.Tier]int{},
 		tierLost: map[keepsake.Tier]bool{},
@@ -85,10 +86,6 @@ func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporte
 		r.track.Broke(ctx, "restore", err)
 		return report.RestoreResult{}, err
 	}
-	r.conclude()
-	r.result.Provider = r.source.Best()
-	r.result.Damaged = append(r.result.Damaged, r.source.Damaged...)
-	r.result.Seconds, r.result.PeakMemory = by.Now().Sub(started).Seconds(), report.PeakMemory()
 	r.track.Stage(report.StageDone)
 	return r.result, nil
 }
@@ -128,11 +125,27 @@ func (r *restore) run(ctx context.Context) error {
 			return r.unfinished(ctx, err)
 		}
 	}
-	if err := r.target.Finish(ctx, func() error { return r.oneByOne(ctx, some(r.entries, last)) }); err != nil {
+	err = r.target.Finish(ctx, func() error { return r.oneByOne(ctx, some(r.entries, last)) }, r.keep)
+	if keepsake.CodeOf(err) == keepsake.CodeUnknown {
+		return err
+	}
+	if err != nil {
 		return r.unfinished(ctx, err)
 	}
-	r.notCarried(r.target.Named...)
 	return nil
+}
+
+// keep completes the report, and has it kept before the restore becomes final.
+func (r *restore) keep(ctx context.Context, end report.RestoreEnd) error {
+	r.notCarried(r.target.Named...)
+	r.conclude()
+	r.result.Provider = r.source.Best()
+	r.result.Damaged = append(r.result.Damaged, r.source.Damaged...)
+	r.result.Seconds, r.result.PeakMemory = r.Now().Sub(r.started).Seconds(), report.PeakMemory()
+	if r.in.Keep == nil {
+		return nil
+	}
+	return r.in.Keep(ctx, r.result, end)
 }
 
 // unfinished says what a failure means for the target.

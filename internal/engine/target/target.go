@@ -17,6 +17,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/pgtool"
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -246,8 +247,11 @@ func (t *Target) Fail(ctx context.Context, why string) {
 
 // Finish makes everything durable, removes the mark, has last make the event triggers of the recovery point, and
 // switches those of the target on again. All of it is one transaction and nothing follows it, so that no event trigger
-// sees a statement of the restore, not even one that is always enabled.
-func (t *Target) Finish(ctx context.Context, last func() error) error {
+// sees a statement of the restore, not even one that is always enabled. keep gets to know the transaction before it is
+// committed, and nothing is when keep returns an error: what it keeps tells Ended later how this ended. Finish returns
+// CodeUnknown where nobody can say whether it was committed.
+func (t *Target) Finish(ctx context.Context, last func() error,
+	keep func(context.Context, report.RestoreEnd) error) error {
 	t.silence(ctx)
 	err := t.exec(ctx, "set synchronous_commit = on", "set client_min_messages = error", "begin",
 		"drop schema keepsake_restore cascade")
@@ -256,8 +260,15 @@ func (t *Target) Finish(ctx context.Context, last func() error) error {
 	} else if err = last(); err == nil {
 		err = t.switchOn(ctx)
 	}
+	var end report.RestoreEnd
 	if err == nil {
-		err = t.exec(ctx, "commit")
+		end, err = t.end(ctx)
+	}
+	if err == nil {
+		err = keep(ctx, end)
+	}
+	if err == nil {
+		err = t.commit(ctx, end)
 	}
 	if err != nil {
 		_, _ = t.conn.Exec(context.WithoutCancel(ctx), "rollback")

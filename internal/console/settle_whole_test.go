@@ -1,0 +1,175 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// leavingEngine is that of a worker that is not heard of again: after its restore was finished, or just before. What it
+// takes from the queue later is done.
+type leavingEngine struct {
+	console.Engine
+	begun      atomic.Bool
+	finishes   bool
+	gone, ends chan struct{}
+}
+
+func (e *leavingEngine) Restore(ctx context.Context, in engine.RestoreInput, r engine.Reporter) (
+	engine.RestoreResult, error) {
+	if e.begun.Swap(true) {
+		return e.Engine.Restore(ctx, in, r)
+	}
+	keep := in.Keep
+	if !e.finishes {
+		in.Keep = func(ctx context.Context, result engine.RestoreResult, end engine.RestoreEnd) error {
+			err := keep(ctx, result, end)
+			close(e.gone)
+			<-e.ends
+			return errors.Join(err, errors.New("the worker was killed"))
+		}
+	}
+	result, err := e.Engine.Restore(ctx, in, r)
+	if e.finishes {
+		close(e.gone)
+		<-e.ends
+	}
+	return result, err
+}
+
+// interrupt takes an operation from its worker, as the next one does.
+func (w *world) interrupt(id string) {
+	w.t.Helper()
+	err := w.db.InTx(w.t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+		_, err := tx.PG.Exec(w.t.Context(),
+			"update backup_operations set state = 'interrupted', worker = null, heartbeat_at = null where id = $1", id)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestAFinishedRestoreIsRecordedByTheNextWorker: a worker falls silent before or after the last COMMIT in the new
+// database. The next one finds out there, records what was done, and does again only what was not.
+func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		finishes  bool
+		cancelled bool
+		then      string // what somebody does to the new database meanwhile
+		state     console.State
+		same      bool // the new database is that of the first attempt
+	}{
+		{"finished", true, false, "", console.StateDone, true},
+		{"finished and cancelled", true, true, "", console.StateDone, true},
+		{"finished and put into place", true, false, "alter database COPY rename to COPY_placed", console.StateDone, true},
+		{"finished and dropped", true, false, "drop database COPY", console.StateDone, false},
+		{"not finished", false, false, "", console.StateDone, false},
+		{"not finished and cancelled", false, true, "", console.StateCancelled, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, platform := newWorld(t), testenv.DB(t)
+			conn, err := pgx.Connect(t.Context(), platform)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+			name := conn.Config().Database + "_copy"
+			oids := func() (copied, placed string) {
+				t.Helper()
+				err := conn.QueryRow(t.Context(), `select coalesce((select oid::text from pg_database where datname = $1), ''),
+					coalesce((select oid::text from pg_database where datname = $2), '')`, name, name+"_placed").
+					Scan(&copied, &placed)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return copied, placed
+			}
+			run := func(sql string) {
+				t.Helper()
+				if _, err := conn.Exec(t.Context(), strings.ReplaceAll(sql, "COPY", name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Cleanup(func() {
+				for _, n := range []string{name, name + "_placed"} {
+					_, _ = conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+n+" with (force)")
+				}
+			})
+			run("create table guests (id int primary key); insert into guests select generate_series(1, 20)")
+			e := realEngine(t, platform)
+			if _, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard); err != nil {
+				t.Fatal(err)
+			}
+			targets := []console.Target{{Name: "server", URL: keepsake.Secret(platform)}}
+			left := &leavingEngine{Engine: e, finishes: c.finishes, gone: make(chan struct{}), ends: make(chan struct{})}
+			dead := w.console(left, func(d *console.Deps) {
+				d.Platforms[0].Targets = targets
+				d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour, Reconcile: time.Hour}
+			})
+			stop := w.run(dead, true)
+			defer stop()
+			o, err := dead.StartRestore(t.Context(), admin, console.StartRestoreInput{
+				Point:        "latest",
+				Database:     name,
+				Scope:        keepsake.Everything(),
+				Confirmation: name,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-left.gone
+			oid, _ := oids()
+			if c.then != "" {
+				run(c.then)
+			}
+			w.interrupt(o.ID)
+			next := w.console(e, func(d *console.Deps) { d.Platforms[0].Targets, d.Lease = targets, console.LeaseTimes{} })
+			if c.cancelled {
+				if err := next.CancelOperation(t.Context(), admin, o.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !c.finishes {
+				close(left.ends) // the next worker waits for the session of the one before
+				stop()
+			} else {
+				defer close(left.ends)
+			}
+			w.run(next, true)
+			o = await(t, next, o.ID, c.state)
+			copied, placed := oids()
+			if same := oid == copied || oid == placed; same != c.same || copied != "" && placed != "" {
+				t.Errorf("it was database %s, and there are %q and %q", oid, copied, placed)
+			}
+			if c.state == console.StateDone {
+				if r := o.Restore; r == nil || !r.Verified || r.Rows != 20 || r.Outcome != engine.OutcomeRestored || !o.OK {
+					t.Errorf("%+v", o)
+				}
+			}
+			if n := w.count("select count(*) from audit_log where action = 'restore.end' and target = $1", o.ID); n != 1 {
+				t.Errorf("%d ends are on record", n)
+			}
+			if n := w.count("select count(*) from disaster_recovery_events where outcome = $1", string(c.state)); n != 1 {
+				t.Errorf("%d recoveries are on record as %s", n, c.state)
+			}
+			if n := w.count("select count(*) from backup_operations where state = 'done' and ending is not null"); n != 0 {
+				t.Error("what was kept for the end is there after it")
+			}
+		})
+	}
+}
