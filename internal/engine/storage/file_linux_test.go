@@ -141,6 +141,80 @@ func TestAnAdoptedObjectSurvivesAFailedSync(t *testing.T) {
 	}
 }
 
+// TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt: what may be lost stays missing for this process, and what
+// another one has put in its place does not.
+func TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt(t *testing.T) {
+	t.Parallel()
+	dir, sum := t.TempDir(), sha256.Sum256([]byte("x"))
+	p, err := OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(p Provider, key string, replace bool) error {
+		return p.Put(t.Context(), key, []byte("x"), sum, replace)
+	}
+	keys := []string{"chunks/again", "chunks/anew", "chunks/lost"}
+	op := p.(*file).begin()
+	for i, key := range keys {
+		if err := put(op, key, false); err != nil {
+			t.Fatal(err)
+		}
+		written := time.Unix(1_700_000_000, int64(i)) // no clock needs to move on until it is stored again
+		if err := os.Chtimes(filepath.Join(dir, key), written, written); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &p.(*file).current.disk
+	d.mu.Lock()
+	d.fail(errors.New("lost write"))
+	d.mu.Unlock()
+	if op.Sync(t.Context()) == nil {
+		t.Fatal("the sync did not fail")
+	}
+	next := p.(*file).begin()
+	missing := func() (list []string) {
+		t.Helper()
+		listed := map[string]bool{}
+		if err := next.List(t.Context(), "chunks/", func(o Object) error { listed[o.Key] = true; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
+			_, err := next.Stat(t.Context(), key)
+			if errors.Is(err, ErrNotFound) == listed[key] {
+				t.Errorf("%s: listed %v, looked up %v", key, listed[key], err)
+			}
+			if !listed[key] {
+				list = append(list, key)
+			}
+		}
+		return list
+	}
+	if got := missing(); !slices.Equal(got, keys) {
+		t.Errorf("%v are missing after the sync failed", got)
+	}
+	other, err := OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(put(other, "chunks/again", true), other.Delete(t.Context(), "chunks/anew"),
+		put(other, "chunks/anew", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := missing(); !slices.Equal(got, []string{"chunks/lost"}) {
+		t.Errorf("%v are missing after another process has stored the others", got)
+	}
+	if err := put(next, "chunks/again", false); !errors.Is(err, ErrExists) {
+		t.Errorf("it was stored once more: %v", err)
+	}
+	if err := errors.Join(put(next, "chunks/lost", false), next.Sync(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if got := missing(); len(got) != 0 {
+		t.Errorf("%v are missing", got)
+	}
+}
+
 // The kernel reports a lost write once. A second Sync must not take its silence for success.
 func TestAFailedSyncStaysFailed(t *testing.T) {
 	t.Parallel()

@@ -28,18 +28,18 @@ type disk struct {
 	whole *os.File // opened before the first write, so that syncfs reports every lost write since; nil: fsync each file
 
 	mu      sync.Mutex
-	changes int64               // counts writes and removals
-	durable int64               // how many of them the last sync covered
-	pending map[string]bool     // keys of what no sync has covered; true: this process wrote it
-	doubted map[string]bool     // the same of what a sync has covered that failed
-	hidden  map[string]struct{} // what was written before this place was opened, and may not be on the disk
-	queue   []*os.File          // files whose write-back is to be started
-	idle    chan struct{}       // closed when the queue's goroutine has ended; nil when none was started
+	changes int64           // counts writes and removals
+	durable int64           // how many of them the last sync covered
+	pending map[string]bool // keys of what no sync has covered; true: this process wrote it
+	doubted map[string]bool // the same of what a sync has covered that failed
+	hidden  map[string]seen // what was written before this place was opened, and may not be on the disk
+	queue   []*os.File      // files whose write-back is to be started
+	idle    chan struct{}   // closed when the queue's goroutine has ended; nil when none was started
 	failed  error
 }
 
 func (d *disk) open(base *os.Root) error {
-	d.base, d.pending, d.doubted, d.hidden = base, map[string]bool{}, map[string]bool{}, map[string]struct{}{}
+	d.base, d.pending, d.doubted, d.hidden = base, map[string]bool{}, map[string]bool{}, map[string]seen{}
 	h, err := base.Open(".")
 	if err != nil {
 		return err
@@ -151,12 +151,44 @@ func (d *disk) hasFailed() bool {
 }
 
 // hides reports whether an object may not be on the disk, although it can be read: a sync that should have made it
-// durable failed. It counts as missing, so that whoever needs it stores it again.
+// durable failed. It counts as missing, so that whoever needs it stores it again. It is hidden no longer when somebody
+// else has done that, or has removed it.
 func (d *disk) hides(key string) bool {
 	d.mu.Lock()
+	was, hidden := d.hidden[key]
+	d.mu.Unlock()
+	if !hidden {
+		return false
+	}
+	now, there := d.look(key)
+	if there && now.mayBe(was) {
+		return true
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, hidden := d.hidden[key]
-	return hidden
+	if d.hidden[key] == was {
+		delete(d.hidden, key)
+	}
+	return false
+}
+
+// seen tells an object from one that is stored in its place later. The number of its inode would not do: some network
+// file systems give a file another one at times.
+type seen struct {
+	at   int64 // nanoseconds; 0: not known
+	size int64
+}
+
+// mayBe reports whether both may be the same file.
+func (s seen) mayBe(o seen) bool { return s == o || s == seen{} || o == seen{} }
+
+// look returns how an object can be told, and false when it is not there.
+func (d *disk) look(key string) (seen, bool) {
+	info, err := d.base.Lstat(key)
+	if err != nil {
+		return seen{}, !errors.Is(err, fs.ErrNotExist)
+	}
+	return seen{at: info.ModTime().UnixNano(), size: info.Size()}, true
 }
 
 // inherit takes over, from a place that is opened anew, what is in doubt there. What this process wrote is hidden.
@@ -170,6 +202,14 @@ func (d *disk) inherit(from *disk) (again []string) {
 	}
 	hidden := maps.Clone(from.hidden)
 	from.mu.Unlock()
+	for key, written := range all {
+		if !written || !strings.Contains(key, "/") {
+			continue
+		}
+		if now, there := d.look(key); there {
+			hidden[key] = now
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key, written := range all {
@@ -178,9 +218,7 @@ func (d *disk) inherit(from *disk) (again []string) {
 			if d.whole == nil {
 				d.changed(key, false)
 			}
-		case strings.Contains(key, "/"):
-			hidden[key] = struct{}{}
-		default:
+		case !strings.Contains(key, "/"):
 			again = append(again, key)
 		}
 	}
