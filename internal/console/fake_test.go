@@ -423,16 +423,24 @@ func newWorld(t *testing.T) *world {
 	return &world{t: t, db: dbtest.Open(t, url), url: url}
 }
 
-// fast is a lease that a test need not wait long for.
-var fast = console.LeaseTimes{
-	Beat:      100 * time.Millisecond,
-	Expiry:    600 * time.Millisecond,
-	Reconcile: 100 * time.Millisecond,
-}
+var (
+	// lasting is a lease that no living worker loses, however slow the machine is. What was given back is taken at once.
+	lasting = console.LeaseTimes{Beat: 2 * time.Second, Expiry: 5 * time.Minute, Reconcile: 100 * time.Millisecond}
+	// expiring is one that a test may wait for, of tests about workers that have died. A living one renews it ten times
+	// before it is taken for dead.
+	expiring = console.LeaseTimes{
+		Beat:      500 * time.Millisecond,
+		Expiry:    5 * time.Second,
+		Reconcile: 100 * time.Millisecond,
+	}
+)
+
+// takingOver makes a console take operations from the dead while the test waits.
+func takingOver(d *console.Deps) { d.Lease = expiring }
 
 func (w *world) console(e console.Engine, change ...func(*console.Deps)) *console.Console {
 	w.t.Helper()
-	d := console.Deps{DB: w.db, Platforms: []console.Platform{{Engine: e}}, Lease: fast, Logger: testLog(w.t)}
+	d := console.Deps{DB: w.db, Platforms: []console.Platform{{Engine: e}}, Lease: lasting, Logger: testLog(w.t)}
 	for _, f := range change {
 		f(&d)
 	}
@@ -475,6 +483,22 @@ func await(t *testing.T, c *console.Console, id string, state console.State) con
 	}
 	t.Fatalf("operation %s is %s (%s), want %s", id, last.State, last.ErrorMessage, state)
 	return last
+}
+
+// interrupt takes an operation, and its job, from a worker, as others do when it has fallen silent.
+func (w *world) interrupt(id string) {
+	w.t.Helper()
+	err := w.db.InTx(w.t.Context(), keepsake.System("test"), func(tx db.Tx) error {
+		_, err := tx.PG.Exec(w.t.Context(),
+			"update backup_operations set state = 'interrupted', worker = null, heartbeat_at = null where id = $1", id)
+		if err == nil {
+			_, err = tx.PG.Exec(w.t.Context(), "delete from river.river_job where args ->> 'operation' = $1", id)
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // past writes as the owner of a table, past what puts it on record.

@@ -124,7 +124,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = victim.Process.Kill(); _ = victim.Wait() })
 
-	c := w.console(newFakeEngine())
+	c := w.console(newFakeEngine(), takingOver)
 	o := startFull(t, c)
 	if !bufio.NewScanner(out).Scan() {
 		t.Fatal("the worker never began")
@@ -139,7 +139,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 		t.Errorf("attempt %d, want 2", o.Attempt)
 	}
 	t.Logf("taken over and done %s after the kill; the lease expires after %s",
-		time.Since(killed).Round(time.Millisecond), fast.Expiry)
+		time.Since(killed).Round(time.Millisecond), expiring.Expiry)
 	if n := w.count("select count(*) from backup_operations where state = 'running' or worker is not null"); n != 0 {
 		t.Errorf("%d operations are left half-claimed", n)
 	}
@@ -149,7 +149,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 func TestJobTakenByADeadProcessIsRequeued(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.console(newFakeEngine())
+	c := w.console(newFakeEngine(), takingOver)
 	o := startFull(t, c)
 	err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
 		_, err := tx.PG.Exec(t.Context(),
@@ -175,14 +175,6 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 		if runs.Add(1) > 1 {
 			return e.succeed(in, r, "local", "s3", "away")
 		}
-		// Another worker takes the operation while this one hears nothing of it.
-		err := w.db.InTx(context.WithoutCancel(ctx), keepsake.System("test"), func(tx db.Tx) error {
-			_, err := tx.PG.Exec(ctx, "update backup_operations set heartbeat_at = now() - interval '1 hour'")
-			return err
-		})
-		if err != nil {
-			return engine.BackupResult{}, err
-		}
 		close(fallen)
 		defer close(returned)
 		<-ctx.Done() // the fence tells it
@@ -194,7 +186,8 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 	})
 	stop := w.run(deaf, true)
 	o := startFull(t, deaf)
-	<-fallen // it is the deaf one that has the operation
+	<-fallen // it is the deaf one that has the operation, and hears nothing of its being taken
+	w.interrupt(o.ID)
 	second := w.console(e)
 	w.run(second, true)
 	o = await(t, second, o.ID, console.StateDone)
@@ -218,7 +211,7 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 func TestGivenUpAfterTooManyAttempts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.console(newFakeEngine())
+	c := w.console(newFakeEngine(), takingOver)
 	o := startFull(t, c)
 	err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
 		_, err := tx.PG.Exec(t.Context(), `update backup_operations set state = 'running', attempt = 10, started_at = now(),

@@ -38,7 +38,7 @@ func victim(url keepsake.Secret) {
 		<-ctx.Done()
 		return engine.BackupResult{}, ctx.Err()
 	}
-	c, err := console.New(console.Deps{DB: d, Platforms: []console.Platform{{Engine: e}}, Lease: fast})
+	c, err := console.New(console.Deps{DB: d, Platforms: []console.Platform{{Engine: e}}, Lease: expiring})
 	if err != nil {
 		panic(err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -99,16 +98,9 @@ func TestACancelledRestoreIsLookedFor(t *testing.T) {
 			}
 			<-left.gone
 			if c.interrupted {
-				err := w.db.InTx(t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-					_, err := tx.PG.Exec(t.Context(),
-						"update backup_operations set state = 'interrupted', worker = null, heartbeat_at = null where id = $1", o.ID)
-					return err
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				w.interrupt(o.ID)
 			}
-			next := w.console(e, func(d *console.Deps) { d.Platforms[0].Scopes = e })
+			next := w.console(e, takingOver, func(d *console.Deps) { d.Platforms[0].Scopes = e })
 			if err := next.CancelOperation(t.Context(), admin, o.ID); err != nil {
 				t.Fatal(err)
 			}

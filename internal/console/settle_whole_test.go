@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -46,19 +45,6 @@ func (e *leavingEngine) Restore(ctx context.Context, in engine.RestoreInput, r e
 		<-e.ends
 	}
 	return result, err
-}
-
-// interrupt takes an operation from its worker, as the next one does.
-func (w *world) interrupt(id string) {
-	w.t.Helper()
-	err := w.db.InTx(w.t.Context(), keepsake.System("test"), func(tx db.Tx) error {
-		_, err := tx.PG.Exec(w.t.Context(),
-			"update backup_operations set state = 'interrupted', worker = null, heartbeat_at = null where id = $1", id)
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // TestAFinishedRestoreIsRecordedByTheNextWorker: a worker falls silent before or after the last COMMIT in the new
@@ -138,7 +124,7 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 				run(c.then)
 			}
 			w.interrupt(o.ID)
-			next := w.console(e, func(d *console.Deps) { d.Platforms[0].Targets, d.Lease = targets, console.LeaseTimes{} })
+			next := w.console(e, func(d *console.Deps) { d.Platforms[0].Targets = targets })
 			if c.cancelled {
 				if err := next.CancelOperation(t.Context(), admin, o.ID); err != nil {
 					t.Fatal(err)

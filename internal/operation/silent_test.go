@@ -62,7 +62,7 @@ func TestAnExclusiveOperationStopsWhenItsWorkerIsCutOff(t *testing.T) {
 			link := testenv.Proxy(t, u.Host)
 			u.Host = link.Address
 			d := dbtest.Open(t, keepsake.Secret(u.String()))
-			times := LeaseTimes{Beat: 20 * time.Millisecond, Expiry: 600 * time.Millisecond}
+			times := LeaseTimes{Beat: 100 * time.Millisecond, Expiry: 3 * time.Second}
 			cut, warned := make(chan struct{}), make(chan struct{}, 1000)
 			ended := keepsake.Errorf(keepsake.CodeUnavailable, "It ended by itself.")
 			kind := cutOffKind{slotKind: slotKinds[0].(slotKind), exclusive: exclusive}
