@@ -24,6 +24,9 @@ import (
 // patience is how long the browser waits for anything to become true.
 const patience = 60 * time.Second
 
+// pause is between two looks at a page for what becomes true.
+const pause = 100 * time.Millisecond
+
 // person is somebody at a browser.
 type person struct {
 	t     *testing.T
@@ -77,10 +80,12 @@ func (p *person) until(expression string) {
 			if err = failed; is && err == nil {
 				return
 			}
-			<-time.After(50 * time.Millisecond)
+			<-time.After(pause)
 			continue
 		}
-		_, err = chromedp.Run(p.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(time.Until(deadline))))
+		// By itself it would look at each frame, sixty times a second, which lays out the page each time.
+		_, err = chromedp.Run(p.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingInterval(pause),
+			chromedp.WithPollingTimeout(time.Until(deadline))))
 		if err == nil {
 			return
 		}

@@ -150,7 +150,8 @@ func TestLivePagesFollowTheirStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range tt.then {
-			if _, err := chromedp.Run(ctx, chromedp.Poll[bool](want, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+			if _, err := chromedp.Run(ctx, chromedp.Poll[bool](want, chromedp.WithPollingInterval(50*time.Millisecond),
+				chromedp.WithPollingTimeout(20*time.Second))); err != nil {
 				t.Fatalf("%s: waiting for %s: %v", tt.page, want, err)
 			}
 		}

@@ -124,7 +124,7 @@ func TestIncrementalsHoldWhatFullsHold(t *testing.T) {
 		happen(name)
 		same(name)
 	}
-	for range 12 {
+	for range 6 {
 		var done []string
 		for range 1 + r.IntN(4) {
 			name := names[r.IntN(len(names))]
