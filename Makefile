@@ -30,7 +30,7 @@ bench: ## Keepsake beside pg_dump, pg_restore and pgBackRest, and its console un
 
 generate: ## templ, sqlc, the API's document and its client
 	$(TOOL) templ generate -path views
-	$(TOOL) sqlc generate
+	CGO_ENABLED=0 $(TOOL) sqlc generate # without cgo it parses by WebAssembly: its C takes minutes to compile
 	KEEPSAKE_UPDATE=1 go test ./web -run TestTheDocumentIsFresh
 	$(TOOL) oapi-codegen -config internal/apiclient/generate.yaml docs/openapi.json
 
