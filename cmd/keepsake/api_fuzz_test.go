@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/wedsync/keepsake/internal/apiclient"
+	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 // asked is a request that was drawn, and what its answer must be.
@@ -60,7 +61,7 @@ func TestTheAPIKeepsItsWord(t *testing.T) {
 				}
 			}
 			answered, refused := 0, 0
-			rapid.Check(t, func(t *rapid.T) {
+			testenv.Draws(t, 40, func(t *rapid.T) {
 				a := c.ask(t, op)
 				status, head, body := s.ask(t, a)
 				what := fmt.Sprintf("%s %s?%s\n%v\n%.300q\n→ %d %.500s", a.method, a.path, strings.Join(a.query, "&"), a.header,

@@ -16,6 +16,7 @@ import (
 	"github.com/wedsync/keepsake/handlers/api"
 	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/testenv"
 	"github.com/wedsync/keepsake/web"
 )
 
@@ -89,7 +90,7 @@ func TestNothingSentToAPageIsAFault(t *testing.T) {
 		}
 		tried++
 		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
+			testenv.Draws(t, 40, func(t *rapid.T) {
 				word := rapid.SampledFrom(sentToPages)
 				id := url.PathEscape(word.Draw(t, "id"))
 				query, form := url.Values{}, url.Values{}
