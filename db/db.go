@@ -32,12 +32,13 @@ type DB struct {
 
 // Open connects and refuses a role that row-level security does not bind. It migrates nothing.
 func Open(ctx context.Context, url keepsake.Secret) (*DB, error) {
-	role, err := checkRole(ctx, url)
+	pool, err := openPool(ctx, url, false, 16)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := openPool(ctx, url, false, 16)
+	role, err := roleOf(ctx, pool)
 	if err != nil {
+		pool.Close()
 		return nil, err
 	}
 	jobs, err := openPool(ctx, url, true, 8)

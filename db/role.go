@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -47,6 +48,22 @@ func checkRole(ctx context.Context, url keepsake.Secret) (roleFacts, error) {
 		return roleFacts{}, explain(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	return boundRole(ctx, conn)
+}
+
+// roleOf is checkRole on a connection that stays: a command of the command line needs no other one.
+func roleOf(ctx context.Context, pool *pgxpool.Pool) (f roleFacts, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return f, explain(err)
+	}
+	defer conn.Release()
+	return boundRole(ctx, conn.Conn())
+}
+
+func boundRole(ctx context.Context, conn *pgx.Conn) (roleFacts, error) {
 	f, err := readRole(ctx, conn)
 	if err == nil && f.Super {
 		err = keepsake.Errorf(keepsake.CodeInvalid,
