@@ -156,7 +156,7 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 	if err != nil {
 		return []ui.Notice{{
 			Tone:  ui.ToneWarn,
-			Title: draw.NotLookedFor,
+			Title: draw.NotLooked(err),
 			Text: "This recovery point may be from after a damage: look at what it holds before you restore it." +
 				draw.HintFailed(err),
 		}}

@@ -140,7 +140,7 @@ func newestPointTaken(pages Pages, d *engine.Damage, err error) []ui.Notice {
 	if err != nil {
 		return []ui.Notice{{
 			Tone:  ui.ToneWarn,
-			Title: draw.NotLookedFor,
+			Title: draw.NotLooked(err),
 			Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
 				"or choose an older one." + draw.HintFailed(err),
 		}}
@@ -158,7 +158,7 @@ func chosenPoint(pages Pages, in console.ScopedInput, d *engine.Damage, err erro
 	if err != nil {
 		return []ui.Notice{{
 			Tone:  ui.ToneWarn,
-			Title: draw.NotLookedFor,
+			Title: draw.NotLooked(err),
 			Text: "The recovery point that is chosen below may be from after a damage: look at what it would change, or " +
 				"choose an older one." + draw.HintFailed(err),
 		}}

@@ -12,7 +12,8 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// pointsLookedAt is how many recovery points are looked at for damage of a wedding.
+// pointsLookedAt is how many recovery points are opened before damage is looked for: how well they are kept decides
+// which of them is safe. Those before them are opened when they are needed.
 const pointsLookedAt = 12
 
 // pointAdvised is what the JSON form of a restore says of the recovery point that was read.
@@ -68,19 +69,13 @@ func findDamage(ctx context.Context, e *engine.Engine, in engine.ScopeInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
 	var whole []console.Point
 	for _, p := range points {
 		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) || p.ID == newest {
-			ids, whole = append(ids, p.ID), append(whole, console.Point{Point: p})
+			whole = append(whole, console.Point{Point: p})
 		}
 	}
-	d, found, err := e.FindDamage(ctx, in, ids)
-	if err != nil || !found {
-		return nil, err
-	}
-	console.ChooseSafePoint(&d, whole)
-	return &d, nil
+	return console.SearchDamage(ctx, e, e, in, whole)
 }
 
 // say writes what it says where it does not mix with results.

@@ -62,6 +62,14 @@ func DamageWords(d *engine.Damage, clock format.Clock) string {
 // NotLookedFor is the title of what says that damage could not be looked for.
 const NotLookedFor = "Nobody looked for missing rows"
 
+// NotLooked returns the title of what says that damage could not be looked for, or not in every recovery point.
+func NotLooked(err error) string {
+	if short := (*engine.LookedShort)(nil); errors.As(err, &short) {
+		return "Not every recovery point was looked at for missing rows"
+	}
+	return NotLookedFor
+}
+
 // PointAdvice is what looking for damage says of the recovery point that a restore or a download reads.
 type PointAdvice struct {
 	Why   string      // in words; "" where nothing is known to be missing
@@ -124,7 +132,7 @@ func PointWhy(d *engine.Damage, noun, named string) string {
 // PointUnsure says to scripts that nobody knows whether the recovery point that is read is from after a damage.
 func PointUnsure(noun, named string, err error) string {
 	if named != "" && named != "latest" {
-		return NotLookedFor + ": the recovery point that was named may be from after a damage." + HintFailed(err)
+		return NotLooked(err) + ": the recovery point that was named may be from after a damage." + HintFailed(err)
 	}
 	return "Whether this " + noun + " has lost rows could not be found out, so the latest recovery point was taken, " +
 		"which " +
@@ -157,8 +165,17 @@ func lostWords(lost []engine.TableLost) string {
 }
 
 // HintFailed says why there is no hint, in a sentence that follows others. It shows only errors that were written for
-// people.
+// people. Where some recovery points were looked at, it says how many.
 func HintFailed(err error) string {
+	if short := (*engine.LookedShort)(nil); errors.As(err, &short) {
+		var clock format.Clock
+		looked := " Only the newest " + format.Plural(int64(short.Points), "recovery point", "recovery points") +
+			", back to " + clock.Second(short.Back) + ", were looked at."
+		if short.Points == 1 {
+			looked = " Only the newest recovery point, of " + clock.Second(short.Back) + ", was looked at."
+		}
+		return looked + HintFailed(short.Err)
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return " Looking took too long."
@@ -188,7 +205,7 @@ func LookNotices(w console.WeddingLook, page string, clock format.Clock) (out []
 	if w.Unsure != nil {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneWarn,
-			Title: NotLookedFor,
+			Title: NotLooked(w.Unsure),
 			Text: "This recovery point may be from after a damage: if something is missing, look at an older one." +
 				HintFailed(w.Unsure),
 		})

@@ -1,6 +1,8 @@
 package draw_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,5 +30,25 @@ func TestAPointIsCalledSafeWhereItIs(t *testing.T) {
 				t.Errorf("named %q: %s", named, words)
 			}
 		}
+	}
+}
+
+// TestLookingThatEndedEarlySaysHowFar: the hint says how many recovery points were looked at, and why no more.
+func TestLookingThatEndedEarlySaysHowFar(t *testing.T) {
+	t.Parallel()
+	back := time.Date(2026, 11, 20, 7, 5, 0, 0, time.UTC)
+	err := fmt.Errorf("look: %w", &engine.LookedShort{Points: 7, Back: back, Err: context.DeadlineExceeded})
+	for _, text := range []string{
+		draw.HintFailed(err),
+		draw.PointUnsure("wedding", "", err),
+		draw.PointUnsure("wedding", "20261123T070500Z-aa", err),
+	} {
+		if !strings.HasSuffix(text, " Only the newest 7 recovery points, back to Fri 20 Nov 2026, 07:05:00 UTC, were looked "+
+			"at. Looking took too long.") {
+			t.Error(text)
+		}
+	}
+	if draw.NotLooked(err) == draw.NotLooked(context.DeadlineExceeded) {
+		t.Error("one title for both")
 	}
 }

@@ -118,7 +118,7 @@ const (
 func UnsureVendors(err error) []ui.Notice {
 	return []ui.Notice{{
 		Tone:  ui.ToneWarn,
-		Title: NotLookedFor,
+		Title: NotLooked(err),
 		Text:  "Vendors may be missing here: if one is, look at an older recovery point." + HintFailed(err),
 	}}
 }

@@ -33,6 +33,7 @@ type Engine interface {
 	Tables(context.Context) ([]engine.TableEstimate, error)
 	MarkPoint(ctx context.Context, id string, m engine.PointMark) (engine.Kept, error)
 	NewestPoint(ctx context.Context) (string, error)
+	PointLister
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	weddingSource
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)

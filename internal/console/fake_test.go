@@ -290,6 +290,12 @@ func (f *fakeEngine) NewestPoint(context.Context) (string, error) {
 	return f.points[0].ID, f.down
 }
 
+func (f *fakeEngine) PointIDs(context.Context) ([]string, error) { return nil, nil }
+
+func (f *fakeEngine) NewestPointsTo(context.Context, string, int) ([]engine.Point, error) {
+	return nil, nil
+}
+
 func (f *fakeEngine) NewestPoints(_ context.Context, most int) ([]engine.Point, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

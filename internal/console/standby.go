@@ -18,6 +18,7 @@ const standbyPoints = 20
 type StandbyEngine interface {
 	weddingSource
 	platformLooker
+	PointLister
 	NewestPoints(ctx context.Context, most int) ([]engine.Point, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	WeddingAt(ctx context.Context, in engine.ScopeInput) (engine.WeddingAt, error)

@@ -14,14 +14,13 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// damagePoints is how many recovery points are looked at for damage, the newest. The engine reads the wedding from
-// fewer; the others serve for one that the newest do not hold.
+// damagePoints is how many recovery points are read to find vendors, or a safe point beside a damage.
 const damagePoints = 12
 
 // LookTime bounds what is only said beside a wedding or a restore: where damage lies, and what the platform holds now.
 const LookTime = 15 * time.Second
 
-// FindDamage returns the newest damage of a wedding or an organization, or nil when it finds none. Its Point is the
+// FindDamage returns the newest damage of a scope, or nil when it finds none. Its Point is the
 // newest safe recovery point before the damage. Where none is safe, it is the newest one before it. Where in names a
 // recovery point by id, only what that has lost counts, whatever became of it since. FindDamage ends within LookTime.
 func (c *Console) FindDamage(ctx context.Context, actor keepsake.Actor, in ScopedInput) (_ *engine.Damage, err error) {
@@ -51,7 +50,7 @@ func (c *Console) findDamageOn(
 	if err != nil {
 		return nil, err
 	}
-	return findDamage(ctx, p.Scopes, p.watch, in, points)
+	return findDamage(ctx, p.Scopes, p.Engine, p.watch, in, points)
 }
 
 // weddingDamage asks for the newest damage of a wedding. An id that no wedding can have is an empty scope, which the
@@ -61,30 +60,60 @@ func weddingDamage(id string) ScopedInput {
 	return ScopedInput{Scope: s}
 }
 
-// damageLooker is who compares recovery points with each other and with the platform.
-type damageLooker interface {
+// DamageLooker is who compares recovery points with each other and with the platform.
+type DamageLooker interface {
 	FindDamage(ctx context.Context, in engine.ScopeInput, points []string) (engine.Damage, bool, error)
 }
 
-// findDamage looks for damage in the newest of the points, and in the platform after them; where one is named, in that
-// one and those before it.
-func findDamage(ctx context.Context, looker damageLooker, watch *platformWatch, in ScopedInput, points []Point) (
-	*engine.Damage, error) {
-	of := engine.ScopeInput{Scope: in.Scope}
-	ids := make([]string, 0, damagePoints)
+// PointLister is who lists the recovery points of all providers.
+type PointLister interface {
+	PointIDs(ctx context.Context) ([]string, error)
+	NewestPointsTo(ctx context.Context, id string, most int) ([]engine.Point, error)
+}
+
+// findDamage looks for damage in the points, and in the platform after them; where one is named, in that one and those
+// before it.
+func findDamage(ctx context.Context, looker DamageLooker, lister PointLister, watch *platformWatch, in ScopedInput,
+	points []Point) (*engine.Damage, error) {
+	of := engine.ScopeInput{Scope: in.Scope, PointsOnly: true}
 	if in.Point == "" || in.Point == "latest" {
 		of.PointsOnly = !watch.ask(ctx).Writable()
 	} else {
-		of.PointsOnly = true
+		of.Point = in.Point
+	}
+	return SearchDamage(ctx, looker, lister, of, points)
+}
+
+// SearchDamage looks for damage in points, newest first, and in those before them that any provider lists. Where in
+// names a point, it looks in that one and those before it.
+func SearchDamage(ctx context.Context, looker DamageLooker, lister PointLister, in engine.ScopeInput, points []Point) (
+	*engine.Damage, error) {
+	var ids []string
+	if in.Point != "" && in.Point != "latest" {
 		ids = append(ids, in.Point)
 		points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.ID >= in.Point })
 	}
-	for _, p := range points[:min(len(points), damagePoints-len(ids))] {
+	for _, p := range points {
 		ids = append(ids, p.ID)
 	}
-	d, found, err := looker.FindDamage(ctx, of, ids)
+	all, err := lister.PointIDs(ctx)
+	if err != nil && len(ids) == 0 {
+		return nil, err
+	}
+	for _, id := range all {
+		if len(ids) == 0 || id < ids[len(ids)-1] {
+			ids = append(ids, id)
+		}
+	}
+	d, found, err := looker.FindDamage(ctx, in, ids)
 	if err != nil || !found {
 		return nil, err
+	}
+	if len(points) == 0 || d.Point < points[len(points)-1].ID {
+		// that its copies cannot be judged is said: it is not called safe
+		if list, err := lister.NewestPointsTo(ctx, d.Point, damagePoints); err == nil {
+			points = wholeOnes(list)
+		}
 	}
 	ChooseSafePoint(&d, points)
 	return &d, nil

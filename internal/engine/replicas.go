@@ -50,6 +50,9 @@ func (e *Engine) ListPoints(ctx context.Context, provider string) (replicas.Poin
 // NewestPoint returns the id of the newest recovery point that any provider lists, or "" when there is none.
 func (e *Engine) NewestPoint(ctx context.Context) (string, error) { return e.replicas.NewestPoint(ctx) }
 
+// PointIDs returns the ids of all recovery points that any provider lists, newest first.
+func (e *Engine) PointIDs(ctx context.Context) ([]string, error) { return e.replicas.PointIDs(ctx) }
+
 // NewestPointsTo returns the newest recovery points from one on, or without one the newest of all. most bounds how
 // many.
 func (e *Engine) NewestPointsTo(ctx context.Context, id string, most int) ([]report.Point, error) {

@@ -60,6 +60,7 @@ type (
 	ScopeResult    = scoped.ScopeResult
 	Damage         = scoped.Damage
 	TableLost      = scoped.TableLost
+	LookedShort    = scoped.LookedShort
 	WeddingAt      = scoped.WeddingAt
 	WeddingChanges = scoped.WeddingChanges
 )

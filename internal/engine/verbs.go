@@ -116,10 +116,10 @@ func (e *Engine) Settle(ctx context.Context, restore string) (result scoped.Scop
 	return e.scopes.Settle(ctx, restore)
 }
 
-// FindDamage looks for the newest damage of a wedding or an organization: first between the newest of the points and
-// the live platform, then between each point and the one before it. points are ids, newest first;
-// where the newest do not hold the wedding at all, all of it vanished after the first that does.
-// found is false when there is none.
+// FindDamage looks for the newest damage of a scope: first between the newest of the points and the live platform, then
+// between the points, however many there are. points are ids, newest first. It compares tiers and everything by the row
+// counts of their tables. found is false when there is none. Where it could not look at all points, err is a
+// *LookedShort.
 func (e *Engine) FindDamage(ctx context.Context, in scoped.ScopeInput, points []string) (d scoped.Damage, found bool,
 	err error) {
 	return e.scopes.FindDamage(ctx, in, points)

@@ -56,6 +56,19 @@ func (s *Set) NewestPoint(ctx context.Context) (string, error) {
 	return l.NewestFirst()[0], nil
 }
 
+// PointIDs returns the ids of all recovery points that any provider lists, newest first. It opens none.
+func (s *Set) PointIDs(ctx context.Context) ([]string, error) {
+	_, from, err := s.OpenFor(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	l, err := ListManifests(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	return l.NewestFirst(), nil
+}
+
 // NewestPoints returns the newest recovery points of all providers together. most bounds how many.
 func (s *Set) NewestPoints(ctx context.Context, most int) ([]report.Point, error) {
 	return s.NewestPointsTo(ctx, "", most)
