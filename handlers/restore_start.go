@@ -119,6 +119,9 @@ func (in restoreInput) faults(p console.PointDetail, targets []string) map[strin
 // ShowRestoreForm draws the form that asks where a recovery point goes.
 func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if c.Param("id") == latestPoint && c.QueryParam("wedding") != "" {
+			return restoreSafePoint(c, con)
+		}
 		p, err := con.GetPoint(c.Request().Context(), actor(c), c.Param("id"))
 		if err != nil {
 			return err
@@ -145,10 +148,31 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 	}
 }
 
-// afterDamage says that a recovery point does not hold what a wedding or an organization has lost, and leads to one
+// latestPoint stands in the address of the form for the newest recovery point.
+const latestPoint = "latest"
+
+// restoreSafePoint leads to the form of the newest safe recovery point before the newest damage of a wedding. Where
+// there is none, or nobody could look, it leads to the newest point, whose form says that.
+func restoreSafePoint(c echo.Context, con restoreReader) error {
+	of, err := keepsake.WeddingScope(c.QueryParam("wedding"))
+	if err != nil {
+		return err
+	}
+	d, err := con.FindDamage(c.Request().Context(), actor(c), console.ScopedInput{Scope: of, Point: latestPoint})
+	if err == nil && d != nil {
+		return c.Redirect(http.StatusSeeOther, draw.PointURL(d.Point)+"/restore?"+c.QueryParams().Encode())
+	}
+	p, err := con.GetPoint(c.Request().Context(), actor(c), latestPoint)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, draw.PointURL(p.Point.ID)+"/restore?"+c.QueryParams().Encode())
+}
+
+// afterDamage says that a recovery point does not hold what its scope has lost, and leads to one
 // that does.
 func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointDetail, of keepsake.Scope) []ui.Notice {
-	if of.IsZero() || of.Wide() {
+	if of.IsZero() {
 		return nil
 	}
 	d, err := con.FindDamage(c.Request().Context(), actor(c),

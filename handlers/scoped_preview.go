@@ -118,10 +118,7 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 // older one has more; hint waits for that, and stop gives it up.
 func safePoint(c echo.Context, pages Pages, con scopePreviewer, in *console.ScopedInput) (hint func() []ui.Notice,
 	stop func()) {
-	if in.Scope.Wide() {
-		return func() []ui.Notice { return nil }, func() {}
-	}
-	if c.FormValue("point") != "" || in.Scope.WeddingID() == "" {
+	if c.FormValue("point") != "" || !draw.TakesSafePoint(in.Scope) {
 		found, stop := lookBeside(c.Request().Context(), con, actor(c), *in)
 		return func() []ui.Notice {
 			d, err := found()

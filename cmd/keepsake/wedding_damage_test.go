@@ -132,3 +132,44 @@ func TestADownloadIsOfTheSafePoint(t *testing.T) {
 		t.Errorf("bringing it back: %s", words)
 	}
 }
+
+// TestLostTablesAreSaid: when half of the clients are gone, and backed up so, Emergency leads to the point that has
+// them, the newest one is said to be from after the damage, and so does the command line; nothing is counted row by row.
+func TestLostTablesAreSaid(t *testing.T) {
+	w := newWorld(t, protecting, few...)
+	v := w.visited(t)
+	safe := document[report](t, w.must(t, exitDone, "backup", "--json")).Point
+	execute(t, w.platform, "delete from clients where id % 2 = 0")
+	damaged := document[report](t, w.must(t, exitDone, "backup", "--json")).Point
+	const lost, after = "Clients: 40 before, 20 after", "from after "
+	for _, page := range []struct{ path, says, leads string }{
+		{"/platform/restore?tier=critical", lost, safe},
+		{"/platform/restore?everything=yes", lost, safe},
+		{"/platform/restore?tier=critical&point=" + damaged, lost, "point=" + safe},
+		{"/points/" + damaged + "/restore", lost, "/points/" + safe + "/restore?everything=yes"},
+	} {
+		body := v.get(page.path, http.StatusOK)
+		if !strings.Contains(wordsOf(body), page.says) || !strings.Contains(body, page.leads) ||
+			strings.Contains(page.path, damaged) && !strings.Contains(wordsOf(body), after) {
+			t.Errorf("%s: %s", page.path, wordsOf(body))
+		}
+	}
+	if body := v.get("/emergency", http.StatusOK); strings.Contains(body, "tier=critical&amp;point=") ||
+		!strings.Contains(body, `/platform/restore?mode=missing&amp;tier=critical"`) {
+		t.Error("Emergency names the newest point for the critical tables")
+	}
+	for _, scope := range []string{"--tier=critical", "--everything"} {
+		if o := w.must(t, exitDone, "scope", "preview", scope); !strings.Contains(o.err, "was taken: "+safe) ||
+			!strings.Contains(o.err, lost) || strings.Contains(o.out, "Nothing to do") {
+			t.Errorf("scope preview %s: %s%s", scope, o.err, o.out)
+		}
+		if o := w.must(t, exitDone, "scope", "preview", "latest", scope); !strings.Contains(o.err, "before that is "+safe) {
+			t.Errorf("scope preview latest %s: %s%s", scope, o.err, o.out)
+		}
+	}
+	// Restore it elsewhere leads to the safe point of a wedding that lost them
+	_, body := v.send(http.MethodGet, "/points/latest/restore?wedding=1", nil)
+	if !strings.Contains(body, safe) || strings.Contains(wordsOf(body), "is from after the damage") {
+		t.Errorf("the wedding elsewhere: %s", wordsOf(body))
+	}
+}

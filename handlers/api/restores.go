@@ -214,7 +214,8 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 	}, nil
 }
 
-// choosePoint takes the newest safe recovery point of a wedding where none is named, as the pages do, and says why. Who
+// choosePoint takes the newest safe recovery point where none is named, of an organization the newest, as the pages do,
+// and says why. Who
 // names one gets it, and is told where an older one has more; nothing waits for that but advice. A confirmation without
 // a point chooses anew: the fingerprint covers the point, so another choice than the preview's writes nothing.
 func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, what keepsake.Scope,
@@ -223,10 +224,7 @@ func (h *actions) choosePoint(ctx context.Context, actor keepsake.Actor, what ke
 	named := b.Point
 	b.Point = cmp.Or(named, "latest")
 	of := console.ScopedInput{Scope: what, Point: b.Point}
-	switch {
-	case what.Wide():
-		return func() (none draw.PointAdvice) { return none }, func() {}
-	case what.WeddingID() != "" && named == "":
+	if draw.TakesSafePoint(what) && named == "" {
 		d, err := h.d.Console.FindDamage(ctx, actor, of)
 		if err == nil && d != nil {
 			b.Point = d.Point

@@ -22,8 +22,7 @@ func Emergency(shell views.Shell, d console.Dashboard, clock format.Clock) views
 		vm.WholeURL = PointURL(d.Newest.ID) + "/restore"
 		critical := console.ScopedInput{
 			Scope: keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical)),
-			Point: d.Newest.ID,
-			Mode:  scope.Missing,
+			Mode:  scope.Missing, // the page it leads to chooses the newest safe point
 		}
 		if d.Platform.Writable() {
 			vm.CriticalURL = ScopedPath(critical.Scope) + ScopedQuery(critical)

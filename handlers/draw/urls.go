@@ -57,7 +57,9 @@ func ScopedFields(s keepsake.Scope) url.Values {
 // ScopedQuery returns the query of a scope's comparison.
 func ScopedQuery(in console.ScopedInput) string {
 	q := ScopedFields(in.Scope)
-	q.Set("point", in.Point)
+	if in.Point != "" {
+		q.Set("point", in.Point)
+	}
 	q.Set("mode", string(in.Mode))
 	return "?" + q.Encode()
 }
@@ -72,6 +74,10 @@ func ScopeNoun(s keepsake.Scope) string {
 	}
 	return string(s.Kind())
 }
+
+// TakesSafePoint reports whether the newest safe recovery point is read of a scope of which none is named. Of an
+// organization the newest is read, and what an older one has is only said.
+func TakesSafePoint(s keepsake.Scope) bool { return s.Wide() || s.WeddingID() != "" }
 
 // ScopeBack returns the address of the page that a comparison was reached from.
 func ScopeBack(in console.ScopedInput) (href, text string) {

@@ -192,7 +192,7 @@ func WeddingOffers(shell views.Shell, platform console.PlatformState, wedding, n
 		o.RestoreURL = base + "/restore"
 		return o
 	case shell.Whole():
-		o.ElsewhereURL = PointURL(newest) + "/restore?" + url.Values{"wedding": {wedding}}.Encode()
+		o.ElsewhereURL = PointURL("latest") + "/restore?" + url.Values{"wedding": {wedding}}.Encode() // the safe one
 	}
 	o.ExportURL = base + "/export?format=csv"
 	o.ExportNote = "The ZIP is from the newest safe recovery point, as the look is. Its name says of when, in UTC, and " +

@@ -47,14 +47,15 @@ var errManyReads = errors.New("looking further would read too many recovery poin
 // made good by the younger one. Rows that were both written and lost between two such points are not seen, and neither
 // is a loss that came back before the younger one, which is missed no longer. Daily work of many points may look like a
 // damage from afar; between neighbours it does not, so that the search goes on where halving finds none. It ends after
-// a number of reads that grows with the logarithm of the points, and says how far it came. Where rows are only counted, new
-// rows of the same table hide a loss of as many.
+// a number of reads that grows with the logarithm of the points, and says how far it came. Where rows are only counted,
+// new rows of the same table hide a loss of as many.
 type damageSearch struct {
-	by     *Restorer
-	in     ScopeInput
-	read   func(ctx context.Context, id string) (*sight, error) // nil, nil where nobody has the point
-	points []string                                             // newest first; those that tell nothing are removed when they turn up
-	named  string                                               // the point that a person named, which may hold some tiers alone
+	by *Restorer
+	in ScopeInput
+	// read returns nil, nil where nobody has the point
+	read   func(ctx context.Context, id string) (*sight, error)
+	points []string // newest first; those that tell nothing are removed when they turn up
+	named  string   // the point that a person named, which may hold some tiers alone
 	near   int
 	kept   []*sight // used last, last; the newest point's is apart
 	most   int      // of kept
@@ -269,8 +270,8 @@ func (s *damageSearch) middle(ctx context.Context, older, newer string) (string,
 	}
 }
 
-// oldestHolding returns the oldest point that holds the wedding or organization, between one that does not and a younger
-// one that does.
+// oldestHolding returns the oldest point that holds the wedding or organization, between one that does not and a
+// younger one that does.
 func (s *damageSearch) oldestHolding(ctx context.Context, without, with string) (*sight, error) {
 	for {
 		mid, err := s.middle(ctx, without, with)
