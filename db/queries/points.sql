@@ -68,15 +68,21 @@ select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.no
     coalesce((
         select not t.ok
         from backup_tests t
-        where t.point_id = p.id and t.kind in ('verify', 'deep_verify')
+        where t.point_id = p.id and t.kind in ('verify', 'deep_verify') and (t.ok or t.findings > 0)
         order by t.tested_at desc
         limit 1), false)::boolean as test_failed,
-    exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
-        select from backup_tests d
-        where d.point_id = p.id
-          and d.ok
-          and d.kind = 'deep_verify'
-          and d.tested_at > t.tested_at))::boolean as read_failed
+    exists (
+        select from backup_tests t
+        where t.point_id = p.id
+          and not t.ok
+          and t.findings > 0
+          and t.kind <> 'verify'
+          and not exists (
+            select from backup_tests d
+            where d.point_id = p.id
+              and d.ok
+              and d.kind = 'deep_verify'
+              and d.tested_at > t.tested_at))::boolean as read_failed
 from recovery_points p where p.id = any(@ids::text[]) order by p.id;
 
 -- name: NeedsDeepRepair :one
@@ -85,6 +91,7 @@ from recovery_points p where p.id = any(@ids::text[]) order by p.id;
 select (exists (select from backup_tests t join recovery_points p on p.id = t.point_id
     where p.platform = @platform
       and not t.ok
+      and t.findings > 0
       and t.kind <> 'verify'
       and p.copies @> '[{"confirmed": false}]'
       and not exists (
@@ -145,8 +152,8 @@ limit @most;
 
 -- name: InsertTest :exec
 -- A point that this console does not know yet gets no test row: the repository's list comes first.
-insert into backup_tests (id, platform, point_id, operation_id, kind, tested_at, ok, findings, seconds)
-select @id, p.platform, p.id, @operation_id, @kind, now(), @ok, @findings, @seconds
+insert into backup_tests (id, platform, point_id, operation_id, kind, tested_at, ok, findings, seconds, asked, away)
+select @id, p.platform, p.id, @operation_id, @kind, now(), @ok, @findings, @seconds, @asked, @away
 from recovery_points p where p.id = @point_id;
 
 -- name: ListTests :many
@@ -154,7 +161,7 @@ select * from backup_tests where point_id = @point_id order by tested_at desc li
 
 -- name: ListLastTests :many
 select distinct on (point_id) * from backup_tests
-where point_id = any(@point_ids::text[])
+where point_id = any(@point_ids::text[]) and (ok or findings > 0)
 order by point_id, tested_at desc;
 
 -- name: InsertRecoveryEvent :exec

@@ -3,7 +3,7 @@
 select * from backup_tests
 where (tested_at, id) < (@before_at::timestamptz, @before_id::uuid) and tested_at >= @since::timestamptz
   and (@kind::text = '' or kind = @kind)
-  and (sqlc.narg(ok)::boolean is null or ok = sqlc.narg(ok))
+  and (sqlc.narg(ok)::boolean is null or ok = sqlc.narg(ok) and (ok or findings > 0))
 order by tested_at desc, id desc
 limit @most;
 
@@ -14,7 +14,7 @@ where point_id = @point_id
   and (tested_at, id) < (@before_at::timestamptz, @before_id::uuid)
   and tested_at >= @since::timestamptz
   and (@kind::text = '' or kind = @kind)
-  and (sqlc.narg(ok)::boolean is null or ok = sqlc.narg(ok))
+  and (sqlc.narg(ok)::boolean is null or ok = sqlc.narg(ok) and (ok or findings > 0))
 order by tested_at desc, id desc
 limit @most;
 

@@ -109,6 +109,8 @@ type BackupTest struct {
 	Ok           bool
 	Findings     int32
 	Seconds      float64
+	Asked        []string
+	Away         []string
 }
 
 type Duty struct {

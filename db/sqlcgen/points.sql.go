@@ -408,9 +408,9 @@ func (q *Queries) InsertRecoveryEvent(ctx context.Context, arg InsertRecoveryEve
 }
 
 const insertTest = `-- name: InsertTest :exec
-insert into backup_tests (id, platform, point_id, operation_id, kind, tested_at, ok, findings, seconds)
-select $1, p.platform, p.id, $2, $3, now(), $4, $5, $6
-from recovery_points p where p.id = $7
+insert into backup_tests (id, platform, point_id, operation_id, kind, tested_at, ok, findings, seconds, asked, away)
+select $1, p.platform, p.id, $2, $3, now(), $4, $5, $6, $7, $8
+from recovery_points p where p.id = $9
 `
 
 type InsertTestParams struct {
@@ -420,6 +420,8 @@ type InsertTestParams struct {
 	Ok          bool
 	Findings    int32
 	Seconds     float64
+	Asked       []string
+	Away        []string
 	PointID     string
 }
 
@@ -432,14 +434,16 @@ func (q *Queries) InsertTest(ctx context.Context, arg InsertTestParams) error {
 		arg.Ok,
 		arg.Findings,
 		arg.Seconds,
+		arg.Asked,
+		arg.Away,
 		arg.PointID,
 	)
 	return err
 }
 
 const listLastTests = `-- name: ListLastTests :many
-select distinct on (point_id) id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
-where point_id = any($1::text[])
+select distinct on (point_id) id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds, asked, away from backup_tests
+where point_id = any($1::text[]) and (ok or findings > 0)
 order by point_id, tested_at desc
 `
 
@@ -463,6 +467,8 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 			&i.Ok,
 			&i.Findings,
 			&i.Seconds,
+			&i.Asked,
+			&i.Away,
 		); err != nil {
 			return nil, err
 		}
@@ -479,15 +485,21 @@ select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.no
     coalesce((
         select not t.ok
         from backup_tests t
-        where t.point_id = p.id and t.kind in ('verify', 'deep_verify')
+        where t.point_id = p.id and t.kind in ('verify', 'deep_verify') and (t.ok or t.findings > 0)
         order by t.tested_at desc
         limit 1), false)::boolean as test_failed,
-    exists (select from backup_tests t where t.point_id = p.id and not t.ok and t.kind <> 'verify' and not exists (
-        select from backup_tests d
-        where d.point_id = p.id
-          and d.ok
-          and d.kind = 'deep_verify'
-          and d.tested_at > t.tested_at))::boolean as read_failed
+    exists (
+        select from backup_tests t
+        where t.point_id = p.id
+          and not t.ok
+          and t.findings > 0
+          and t.kind <> 'verify'
+          and not exists (
+            select from backup_tests d
+            where d.point_id = p.id
+              and d.ok
+              and d.kind = 'deep_verify'
+              and d.tested_at > t.tested_at))::boolean as read_failed
 from recovery_points p where p.id = any($1::text[]) order by p.id
 `
 
@@ -720,7 +732,7 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPoints
 }
 
 const listTests = `-- name: ListTests :many
-select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where point_id = $1 order by tested_at desc limit 10
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds, asked, away from backup_tests where point_id = $1 order by tested_at desc limit 10
 `
 
 func (q *Queries) ListTests(ctx context.Context, pointID string) ([]BackupTest, error) {
@@ -743,6 +755,8 @@ func (q *Queries) ListTests(ctx context.Context, pointID string) ([]BackupTest, 
 			&i.Ok,
 			&i.Findings,
 			&i.Seconds,
+			&i.Asked,
+			&i.Away,
 		); err != nil {
 			return nil, err
 		}
@@ -770,6 +784,7 @@ const needsDeepRepair = `-- name: NeedsDeepRepair :one
 select (exists (select from backup_tests t join recovery_points p on p.id = t.point_id
     where p.platform = $1
       and not t.ok
+      and t.findings > 0
       and t.kind <> 'verify'
       and p.copies @> '[{"confirmed": false}]'
       and not exists (

@@ -11,7 +11,7 @@ import (
 )
 
 const getTest = `-- name: GetTest :one
-select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where id = $1
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds, asked, away from backup_tests where id = $1
 `
 
 func (q *Queries) GetTest(ctx context.Context, id string) (BackupTest, error) {
@@ -28,15 +28,17 @@ func (q *Queries) GetTest(ctx context.Context, id string) (BackupTest, error) {
 		&i.Ok,
 		&i.Findings,
 		&i.Seconds,
+		&i.Asked,
+		&i.Away,
 	)
 	return i, err
 }
 
 const listAllTests = `-- name: ListAllTests :many
-select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds, asked, away from backup_tests
 where (tested_at, id) < ($1::timestamptz, $2::uuid) and tested_at >= $3::timestamptz
   and ($4::text = '' or kind = $4)
-  and ($5::boolean is null or ok = $5)
+  and ($5::boolean is null or ok = $5 and (ok or findings > 0))
 order by tested_at desc, id desc
 limit $6
 `
@@ -78,6 +80,8 @@ func (q *Queries) ListAllTests(ctx context.Context, arg ListAllTestsParams) ([]B
 			&i.Ok,
 			&i.Findings,
 			&i.Seconds,
+			&i.Asked,
+			&i.Away,
 		); err != nil {
 			return nil, err
 		}
@@ -182,12 +186,12 @@ func (q *Queries) ListLastVerifications(ctx context.Context, platform string) ([
 }
 
 const listPointTests = `-- name: ListPointTests :many
-select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds, asked, away from backup_tests
 where point_id = $1
   and (tested_at, id) < ($2::timestamptz, $3::uuid)
   and tested_at >= $4::timestamptz
   and ($5::text = '' or kind = $5)
-  and ($6::boolean is null or ok = $6)
+  and ($6::boolean is null or ok = $6 and (ok or findings > 0))
 order by tested_at desc, id desc
 limit $7
 `
@@ -231,6 +235,8 @@ func (q *Queries) ListPointTests(ctx context.Context, arg ListPointTestsParams) 
 			&i.Ok,
 			&i.Findings,
 			&i.Seconds,
+			&i.Asked,
+			&i.Away,
 		); err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ func (q *Queries) DeleteMilestone(ctx context.Context, arg DeleteMilestoneParams
 }
 
 const getNewestDrill = `-- name: GetNewestDrill :one
-select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds from backup_tests where platform = $1 and kind = 'restore' and ok order by tested_at desc limit 1
+select id, platform, point_id, operation_id, organization, kind, tested_at, ok, findings, seconds, asked, away from backup_tests where platform = $1 and kind = 'restore' and ok order by tested_at desc limit 1
 `
 
 // The newest restore of everything that compared every row.
@@ -47,6 +47,8 @@ func (q *Queries) GetNewestDrill(ctx context.Context, platform string) (BackupTe
 		&i.Ok,
 		&i.Findings,
 		&i.Seconds,
+		&i.Asked,
+		&i.Away,
 	)
 	return i, err
 }

@@ -21,6 +21,7 @@ type Test struct {
 	OK        bool      `json:"ok"`
 	Findings  int       `json:"findings" doc:"How much was wrong with the copies of this recovery point"`
 	Seconds   float64   `json:"seconds" doc:"What the operation took"`
+	Away      []string  `json:"away,omitempty" doc:"Providers that could not be asked; with no findings the test neither passed nor failed"`
 }
 
 func testOf(t console.PointTest) Test {
@@ -33,6 +34,7 @@ func testOf(t console.PointTest) Test {
 		OK:        t.OK,
 		Findings:  t.Findings,
 		Seconds:   t.Seconds,
+		Away:      t.Away,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -191,6 +192,37 @@ func TestPointStateTrustsTestsFirst(t *testing.T) {
 	p.LastTest = &console.PointTest{OK: false}
 	if pointState(p).Tone != ui.ToneBad {
 		t.Error("a point whose test failed looks safe")
+	}
+}
+
+// TestAnIncompleteTestIsNoFailedOne: it says who was asked and who did not answer, and takes nothing from the point.
+func TestAnIncompleteTestIsNoFailedOne(t *testing.T) {
+	t.Parallel()
+	test := console.PointTest{
+		Kind:      "deep_verify",
+		Operation: "o",
+		Seconds:   3,
+		Asked:     []string{"local", "offsite"},
+		Away:      []string{"minio"},
+	}
+	d := console.PointDetail{Point: console.Point{Point: engine.Point{Protected: true}}, Tests: []console.PointTest{test}}
+	const words = "Checked at local and offsite; minio did not answer"
+	notices := pointNotices(d)
+	if len(notices) != 1 || notices[0].Tone != ui.ToneWarn || !strings.HasPrefix(notices[0].Text, words+".") {
+		t.Errorf("notices: %+v", notices)
+	}
+	row := pointTests(d.Tests, format.Clock{})[0]
+	if row.State.Tone != ui.ToneWarn || row.State.Text != "Incomplete" || !strings.Contains(row.Text, words) {
+		t.Errorf("test: %+v", row)
+	}
+	d.Point.LastTest = &test
+	if pointState(d.Point).Tone != ui.ToneOK {
+		t.Errorf("state: %+v", pointState(d.Point))
+	}
+	test.Findings = 1 // something else is wrong as well
+	if pointState(d.Point).Tone != ui.ToneBad || pointTests([]console.PointTest{test}, format.Clock{})[0].State.Text !=
+		"1 problem" {
+		t.Errorf("a test that found something: %+v", pointState(d.Point))
 	}
 }
 

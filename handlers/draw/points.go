@@ -72,7 +72,7 @@ func Point(shell views.Shell, d console.PointDetail, lines []console.LogLine, cl
 // pointState says how safe a recovery point is. A failed test outweighs confirmed copies.
 func pointState(p console.Point) ui.Chip {
 	switch {
-	case p.LastTest != nil && !p.LastTest.OK:
+	case p.LastTest != nil && p.LastTest.Failed():
 		return ui.Chip{Tone: ui.ToneBad, Text: "Test failed"}
 	case !p.Protected:
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
@@ -93,12 +93,20 @@ func labelsText(labels map[string]string) string {
 // pointNotices says what a person must know before they rely on a recovery point.
 func pointNotices(d console.PointDetail) []ui.Notice {
 	var out []ui.Notice
-	if t := d.Point.LastTest; t != nil && !t.OK {
+	if t := d.Point.LastTest; t != nil && t.Failed() {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneBad,
 			Title: "The latest test found problems",
 			Text: format.Plural(int64(t.Findings), "thing is", "things are") +
 				" wrong with its copies. Open the test below; a restore uses another provider's copy where there is one.",
+		})
+	}
+	if len(d.Tests) > 0 && d.Tests[0].Incomplete() {
+		return append(out, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "The latest test could not ask every provider",
+			Text: whoAnswered(d.Tests[0]) + ". What could be asked is whole; what was known of the rest stays as it was. " +
+				"Verify it again once every provider answers.",
 		})
 	}
 	if d.Point.LastTest == nil {
@@ -110,6 +118,15 @@ func pointNotices(d console.PointDetail) []ui.Notice {
 		})
 	}
 	return out
+}
+
+// whoAnswered says whom a test could ask and whom not.
+func whoAnswered(t console.PointTest) string {
+	silent := format.And(t.Away) + " did not answer"
+	if len(t.Asked) == 0 {
+		return format.Capital(silent)
+	}
+	return "Checked at " + format.And(t.Asked) + "; " + silent
 }
 
 // pointFigures says how much a recovery point holds.
@@ -160,7 +177,11 @@ func pointTests(tests []console.PointTest, clock format.Clock) []views.PointTest
 		if out[i].Name == "" {
 			out[i].Name = format.Title(t.Kind)
 		}
-		if !t.OK {
+		if t.Incomplete() {
+			out[i].State = ui.Chip{Tone: ui.ToneWarn, Text: "Incomplete"}
+			out[i].Text = " · " + whoAnswered(t) + out[i].Text
+		}
+		if t.Failed() {
 			out[i].State = ui.Chip{Tone: ui.ToneBad, Text: format.Plural(int64(t.Findings), "problem", "problems")}
 		}
 	}
@@ -174,7 +195,7 @@ func proofFigures(d console.PointDetail) []ui.Figure {
 	if p := d.Point.Proof; p != nil {
 		out[0] = ui.Figure{Label: "Rows found", Value: format.Count(p.RowsFound), Hint: "of " +
 			format.Count(max(p.RowsExpected, d.Point.Rows)) + " expected"} // a manifest that opens nowhere tells no number
-		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at all providers"}
+		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at the providers asked"}
 	}
 	if d.RestoreSeconds > 0 {
 		return append(out, ui.Figure{

@@ -176,7 +176,7 @@ func marks(a axis, t console.WeddingTimeline, clock format.Clock) []views.Timeli
 				tone = "is-warn"
 			}
 			reasons = append(reasons, marked(t.ID, t.Points[j])...)
-			if last := t.Points[j].LastTest; last != nil && !last.OK {
+			if last := t.Points[j].LastTest; last != nil && last.Failed() {
 				tone = "is-bad"
 			}
 		}

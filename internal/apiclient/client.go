@@ -1465,6 +1465,7 @@ type PointListBody struct {
 
 // PointProof defines model for PointProof.
 type PointProof struct {
+	Away         *[]string          `json:"away,omitempty"`
 	Integrity    map[string]float64 `json:"integrity"`
 	RowsExpected int64              `json:"rows_expected"`
 	RowsFound    int64              `json:"rows_found"`
@@ -1903,6 +1904,9 @@ type TableProof struct {
 type Test struct {
 	At time.Time `json:"at"`
 
+	// Away Providers that could not be asked; with no findings the test neither passed nor failed
+	Away *[]string `json:"away,omitempty"`
+
 	// Findings How much was wrong with the copies of this recovery point
 	Findings int64    `json:"findings"`
 	ID       string   `json:"id"`
@@ -1923,6 +1927,9 @@ type TestKind string
 // TestDetail defines model for TestDetail.
 type TestDetail struct {
 	At time.Time `json:"at"`
+
+	// Away Providers that could not be asked; with no findings the test neither passed nor failed
+	Away *[]string `json:"away,omitempty"`
 
 	// Copies Of this recovery point, as they were found
 	Copies *[]Copy `json:"copies,omitempty"`

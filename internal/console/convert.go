@@ -203,6 +203,8 @@ func testOf(r sqlcgen.BackupTest) PointTest {
 		OK:        r.Ok,
 		Findings:  int(r.Findings),
 		Seconds:   r.Seconds,
+		Asked:     r.Asked,
+		Away:      r.Away,
 	}
 }
 

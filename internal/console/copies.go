@@ -13,7 +13,15 @@ import (
 	"github.com/wedsync/keepsake/internal/progress"
 )
 
-func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, point, kind string, findings int,
+// outcome is what a test found of one recovery point.
+type outcome struct {
+	problems    int      // copies that are not as they should be
+	asked, away []string // providers that were, and could not be, asked for all of it
+}
+
+// insertTest stores a test of a recovery point. One that found nothing wrong, but could not ask every provider, neither
+// passed nor failed.
+func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, point, kind string, found outcome,
 	seconds float64) error {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -24,9 +32,11 @@ func insertTest(ctx context.Context, tx db.Tx, row sqlcgen.BackupOperation, poin
 		PointID:     point,
 		OperationID: &row.ID,
 		Kind:        kind,
-		Ok:          findings == 0,
-		Findings:    int32(findings),
+		Ok:          found.problems == 0 && len(found.away) == 0,
+		Findings:    int32(found.problems),
 		Seconds:     seconds,
+		Asked:       append([]string{}, found.asked...),
+		Away:        append([]string{}, found.away...),
 	})
 }
 

@@ -2,12 +2,15 @@ package console_test
 
 import (
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/engine/storage/storagetest"
@@ -127,6 +130,65 @@ func TestAHungProviderIsCheckedBesideTheOthers(t *testing.T) {
 			}
 			if health, p := healthOf(t, c, "a"); health != console.HealthWorks {
 				t.Errorf("when it goes on: %s, %+v", health, p)
+			}
+		})
+	}
+}
+
+// TestAProviderThatHangsFailsNoTest: a verification that could not ask a provider says so, leaves what earlier tests
+// said as it was, and makes no recovery point unsafe, whenever the provider began to hang.
+func TestAProviderThatHangsFailsNoTest(t *testing.T) {
+	t.Parallel()
+	all := func(string, string) bool { return true }
+	chunks := func(verb, key string) bool {
+		_, is := replicas.ParseKey(key)
+		return verb == "get" && is
+	}
+	for moment, rule := range map[string]func(verb, key string) bool{"at the start": all, "when it is read": chunks} {
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			e, h := hangingEngine(t)
+			c := w.console(e, func(d *console.Deps) { d.Lease = console.LeaseTimes{} })
+			w.run(c, true)
+			point := await(t, c, startFull(t, c).ID, console.StateDone).Point
+			h.Hang(false, rule)
+			for range 2 { // the second after a test that passed, of which the first knows nothing
+				before, err := c.GetPoint(t.Context(), admin, point)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := verifyAll(t, c, true)
+				if o.OK || o.Verify.Damaged() {
+					t.Errorf("the operation: %+v", o.Verify)
+				}
+				if proof := o.Verify.Proofs[point]; proof.Score() != 1 || !slices.Equal(proof.Away, []string{"a"}) {
+					t.Errorf("integrity of what could be asked: %+v", proof)
+				}
+				p := wantConfirmed(t, c, point, "a", "b", "c")
+				newest := p.Tests[0]
+				if !newest.Incomplete() || newest.Failed() || !slices.Equal(newest.Asked, []string{"b", "c"}) ||
+					!slices.Equal(newest.Away, []string{"a"}) {
+					t.Errorf("the test: %+v", newest)
+				}
+				if !p.Point.Protected || !reflect.DeepEqual(p.Point.LastTest, before.Point.LastTest) ||
+					!reflect.DeepEqual(p.Point.Proof, before.Point.Proof) {
+					t.Errorf("what was known: %+v, was %+v", p.Point, before.Point)
+				}
+				d := engine.Damage{Point: point}
+				if console.ChooseSafePoint(&d, []console.Point{p.Point}); !d.Safe {
+					t.Error("the point is not safe any more")
+				}
+				no := false
+				if list, err := c.ListTests(t.Context(), admin, console.TestsInput{Passed: &no}); err != nil ||
+					len(list.Tests) != 0 {
+					t.Errorf("tests that failed: %+v, %v", list.Tests, err)
+				}
+				h.LetGo()
+				if o := verifyAll(t, c, true); !o.OK {
+					t.Fatalf("when all answer: %+v", o.Verify)
+				}
+				h.Hang(false, rule)
 			}
 		})
 	}

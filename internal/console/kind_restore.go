@@ -190,7 +190,7 @@ func endRestore(ctx context.Context, tx db.Tx, row operation.Operation, r engine
 		known[0].BackupType != string(keepsake.BackupCritical) {
 		kind = testRestore
 	}
-	if err := insertTest(ctx, tx, row, r.Point, kind, findings, r.Seconds); err != nil {
+	if err := insertTest(ctx, tx, row, r.Point, kind, outcome{problems: findings}, r.Seconds); err != nil {
 		return err
 	}
 	if err := tx.SetProviderPoints(ctx, row.Platform); err != nil {

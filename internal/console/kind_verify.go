@@ -57,44 +57,41 @@ func endVerify(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 		return err
 	}
 	for _, k := range known {
+		proof, proven := r.Proofs[k.ID]
+		wasAway := func(name string) bool { return silent[name] || slices.Contains(proof.Away, name) }
 		var before []keepsake.Copy
 		if err := json.Unmarshal(k.Copies, &before); err != nil {
 			return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
 		}
 		now := r.Copies[k.ID]
-		problems := 0
+		found := outcome{}
 		for _, cp := range now {
-			if !cp.Confirmed {
-				problems++
+			switch {
+			case !cp.Confirmed && wasAway(cp.Provider):
+				found.away = append(found.away, cp.Provider)
+				continue
+			case !cp.Confirmed:
+				found.problems++
 			}
+			found.asked = append(found.asked, cp.Provider)
 		}
-		merged := mergeCopies(before, now, func(name string) bool { return !silent[name] })
+		merged := mergeCopies(before, now, func(name string) bool { return !wasAway(name) })
 		if k.ReadFailed && !row.Deep {
 			merged = keepBad(before, merged)
 		}
 		if err := setCopies(ctx, tx, k.ID, merged); err != nil {
 			return err
 		}
-		if err := insertTest(ctx, tx, row, k.ID, kind, problems, r.Seconds); err != nil {
+		if err := insertTest(ctx, tx, row, k.ID, kind, found, r.Seconds); err != nil {
 			return err
 		}
-		if proof, found := r.Proofs[k.ID]; found && !anySilent(silent) {
+		if proven && len(found.away) == 0 { // or it would not be the whole truth
 			if err := setProof(ctx, tx, k.ID, proof); err != nil {
 				return err
 			}
 		}
 	}
 	return tx.SetProviderPoints(ctx, row.Platform)
-}
-
-// anySilent reports whether a provider could not be asked: what is proven then is not the whole truth.
-func anySilent(silent map[string]bool) bool {
-	for _, is := range silent {
-		if is {
-			return true
-		}
-	}
-	return false
 }
 
 // setProof stores what a verification found of a point.

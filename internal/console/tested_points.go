@@ -16,7 +16,7 @@ import (
 type TestsInput struct {
 	Point    string    // of this recovery point, or of the "latest"; empty: of all
 	Kind     string    // verify, deep_verify, restore or partial_restore; empty: all
-	Passed   *bool     // nil: both
+	Passed   *bool     // nil: these, and those that are incomplete
 	From, To time.Time // made from then on, and before; zero: any
 	Cursor   string    // TestPage.Next of the page before; empty: the newest
 	Limit    int       // 1 to 200; 0: 50

@@ -214,7 +214,7 @@ type Point struct {
 	engine.Point
 	Platform  string
 	Operation string     // id of the backup that made it; empty for one found in the repository
-	LastTest  *PointTest // the newest proof or failure of it; nil: never tested
+	LastTest  *PointTest // the newest that passed or failed; nil: none did
 	// Proof is what the newest verification that could ask every provider found. It is nil where there is none.
 	Proof *engine.PointProof
 }
@@ -228,7 +228,17 @@ type PointTest struct {
 	OK        bool
 	Findings  int
 	Seconds   float64
+	// Asked and Away are the providers that a verification could ask for all of the recovery point, and those that it
+	// could not.
+	Asked, Away []string
 }
+
+// Incomplete reports that the test found nothing wrong, but that not every provider could be asked: it neither passed
+// nor failed.
+func (t PointTest) Incomplete() bool { return !t.OK && t.Findings == 0 && len(t.Away) > 0 }
+
+// Failed reports whether the test found something wrong.
+func (t PointTest) Failed() bool { return !t.OK && !t.Incomplete() }
 
 // PointDetail is one opened recovery point. Detail is nil when no provider could show its manifest. Missing then says
 // why.

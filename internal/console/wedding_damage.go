@@ -123,7 +123,7 @@ func SearchDamage(ctx context.Context, looker DamageLooker, lister PointLister, 
 // and sets d.Safe. Where there is none it leaves Point, and Safe is false.
 func ChooseSafePoint(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
-		return p.ID <= d.Point && p.Protected && (p.LastTest == nil || p.LastTest.OK)
+		return p.ID <= d.Point && p.Protected && (p.LastTest == nil || !p.LastTest.Failed())
 	})
 	if d.Safe = i >= 0; d.Safe {
 		d.Point, d.From = points[i].ID, points[i].Time

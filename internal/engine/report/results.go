@@ -131,8 +131,10 @@ type PointProof struct {
 	RowsExpected int64        `json:"rows_expected"`    // that the snapshot read
 	RowsFound    int64        `json:"rows_found"`       // by the index, of ranges whose chunks have a sound copy somewhere
 	Tables       []TableProof `json:"tables,omitempty"` // those with fewer rows than expected
-	// by provider: the share of its objects that are there and sound, 0 to 1
+	// by provider that could be asked: the share of the objects asked for that are there and sound, 0 to 1
 	Integrity map[string]float64 `json:"integrity"`
+	// providers that could not be asked for all of it; what they were asked for is sound
+	Away []string `json:"away,omitempty"`
 }
 
 // TableProof is a table that lacks rows.
@@ -142,7 +144,7 @@ type TableProof struct {
 	RowsFound    int64  `json:"rows_found"`
 }
 
-// Score returns the share of sound copies over all providers, from 0 to 1.
+// Score returns the share of sound copies over all providers that could be asked, from 0 to 1.
 func (p PointProof) Score() float64 {
 	if len(p.Integrity) == 0 {
 		return 0

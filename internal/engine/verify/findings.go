@@ -2,8 +2,10 @@ package verify
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
 
@@ -32,4 +34,27 @@ func (v *verification) away(provider, object string, err error) {
 		}
 	}
 	v.add(replicas.FindingOf(provider, object, err, ""))
+}
+
+// never is away of a provider that is not asked about any recovery point then.
+func (v *verification) never(provider, object string, err error) {
+	v.unasked[provider] = true
+	v.away(provider, object, err)
+}
+
+// awayFrom names the providers that could not be asked for all of a recovery point, and where nothing is wrong with
+// what could be asked for.
+func (v *verification) awayFrom(point string, refs []*repository.Ref) (away []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, copy := range v.result.Copies[point] {
+		name := copy.Provider
+		if copy.Confirmed || !v.unasked[name] && !v.hung[name] ||
+			v.wrong[copyAt{name, repository.ManifestKey(point)}] ||
+			slices.ContainsFunc(refs, func(c *repository.Ref) bool { return v.wrong[copyAt{name, c.Key()}] }) {
+			continue
+		}
+		away = append(away, name)
+	}
+	return away
 }

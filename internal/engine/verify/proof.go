@@ -14,22 +14,15 @@ import (
 // provider holds of the point. A restore counts and hashes the rows themselves.
 func (v *verification) proof(ctx context.Context, m *repository.Manifest, refs []*repository.Ref, sound map[string]bool,
 	bad map[repository.ChunkID]uint16) (report.PointProof, error) {
-	out := report.PointProof{Integrity: map[string]float64{}}
+	out := report.PointProof{Integrity: map[string]float64{}, Away: v.awayFrom(m.ID, refs)}
 	var asked uint16
 	for _, p := range v.live {
 		asked |= replicas.ProviderBit(v.repo.Providers, p.Name)
 	}
 	for _, p := range v.repo.Providers {
-		bit, good := replicas.ProviderBit(v.repo.Providers, p.Name), 0
-		for _, c := range refs {
-			if asked&bit != 0 && bad[c.ID]&bit == 0 {
-				good++
-			}
+		if share, is := v.share(p, m.ID, refs, sound[p.Name], bad, asked); is {
+			out.Integrity[p.Name] = share
 		}
-		if sound[p.Name] {
-			good++
-		}
-		out.Integrity[p.Name] = float64(good) / float64(len(refs)+1)
 	}
 	lost := func(c repository.Chunk) bool { return bad[c.ID]&asked == asked }
 	track := report.NewTracker(nil, v.Now)
@@ -52,6 +45,31 @@ func (v *verification) proof(ctx context.Context, m *repository.Manifest, refs [
 		}
 	}
 	return out, nil
+}
+
+// share is how much of a recovery point is sound at a provider, of what it could be asked for; false: of nothing.
+func (v *verification) share(p replicas.Provider, point string, refs []*repository.Ref, sound bool,
+	bad map[repository.ChunkID]uint16, live uint16) (float64, bool) {
+	if v.unasked[p.Name] {
+		return 0, false
+	}
+	bit := replicas.ProviderBit(v.repo.Providers, p.Name)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	hung, good, asked := v.hung[p.Name], 0, 0
+	count := func(isSound bool, object string) {
+		switch {
+		case isSound:
+			good, asked = good+1, asked+1
+		case !hung || v.wrong[copyAt{p.Name, object}]:
+			asked++
+		}
+	}
+	for _, c := range refs {
+		count(live&bit != 0 && bad[c.ID]&bit == 0, c.Key())
+	}
+	count(sound, repository.ManifestKey(point))
+	return float64(good) / float64(max(1, asked)), asked > 0
 }
 
 // rowsWithout counts the rows of ranges that have lost no chunk.
@@ -100,5 +118,9 @@ func (v *verification) unread(m *repository.Manifest, met []report.VerifyFinding
 	}
 	v.result.Repair = v.command
 	v.result.Copies[m.ID] = copies
-	v.result.Proofs[m.ID] = report.PointProof{Integrity: map[string]float64{}, RowsExpected: m.Stats.Rows}
+	v.result.Proofs[m.ID] = report.PointProof{
+		Integrity:    map[string]float64{},
+		RowsExpected: m.Stats.Rows,
+		Away:         v.awayFrom(m.ID, nil),
+	}
 }

@@ -40,8 +40,13 @@ type verification struct {
 	suspects  map[repository.ChunkID]bool // index pages of which a copy was met that is not sound
 	mu        sync.Mutex
 	hung      map[string]bool // providers
+	unasked   map[string]bool // providers that nothing of any recovery point could be asked of
+	wrong     map[copyAt]bool // what was found wrong, by whoever answered
 	result    report.VerifyResult
 }
+
+// copyAt is one provider's copy of an object.
+type copyAt struct{ provider, object string }
 
 // Verify checks recovery points at every provider. It checks that the manifest opens and that every chunk is there
 // with its size. With deep it also checks that every chunk's bytes are the stored ones, open, and are what its id
@@ -63,7 +68,8 @@ func (by *Verifier) Verify(
 func (by *Verifier) verify(ctx context.Context, in report.VerifyInput, track *report.Tracker, repairing bool) (
 	report.VerifyResult, error) {
 	started := by.Now()
-	v := &verification{Verifier: by, deep: in.Deep, repairing: repairing, hung: map[string]bool{}, track: track}
+	v := &verification{Verifier: by, deep: in.Deep, repairing: repairing, track: track}
+	v.hung, v.unasked, v.wrong = map[string]bool{}, map[string]bool{}, map[copyAt]bool{}
 	v.result.Findings, v.result.Copies = []report.VerifyFinding{}, map[string][]keepsake.Copy{}
 	v.result.Proofs = map[string]report.PointProof{}
 	v.track.Stage(report.StageChecking)
@@ -106,14 +112,14 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	}
 	v.headers(ctx)
 	for name, err := range v.list.Failed {
-		v.away(name, repository.ManifestPrefix, err)
+		v.never(name, repository.ManifestPrefix, err)
 	}
 	var failed map[string]error
 	if v.index, failed, err = replicas.BuildIndex(ctx, v.repo, v.live, nil); err != nil {
 		return err
 	}
 	for name, err := range failed {
-		v.away(name, replicas.ChunkPrefix, err)
+		v.never(name, replicas.ChunkPrefix, err)
 	}
 	v.live = slices.DeleteFunc(v.live, func(p replicas.Provider) bool {
 		return v.list.Failed[p.Name] != nil ||
@@ -158,13 +164,13 @@ func (v *verification) headers(ctx context.Context) {
 		case v.repo.Blurred[p.Name]:
 			v.found(p.Name, storage.IdentityKey, err)
 		case v.repo.Elsewhere(p):
-			v.away(p.Name, repository.HeaderKey, err)
+			v.never(p.Name, repository.HeaderKey, err)
 		case v.repo.Lacking[p.Name]:
 			v.found(p.Name, repository.HeaderKey, storage.ErrNotFound)
 		case keepsake.CodeOf(err) == keepsake.CodeDamaged:
 			v.found(p.Name, repository.HeaderKey, err)
 		case err != nil:
-			v.away(p.Name, repository.HeaderKey, err)
+			v.never(p.Name, repository.HeaderKey, err)
 		default:
 			if err := v.Replicas.CheckHeader(ctx, v.repo, p); err != nil {
 				v.found(p.Name, repository.HeaderKey, err)
@@ -191,7 +197,7 @@ func (v *verification) points(ctx context.Context, ids []string) error {
 		if m == nil { // nothing of it is proven, its number of rows included
 			v.result.Points++
 			v.result.Copies[id] = v.copies(nil, sound, nil)
-			v.result.Proofs[id] = report.PointProof{Integrity: map[string]float64{}}
+			v.result.Proofs[id] = report.PointProof{Integrity: map[string]float64{}, Away: v.awayFrom(id, nil)}
 			continue
 		}
 		holders := slices.DeleteFunc(slices.Clone(v.live), func(p replicas.Provider) bool { return !sound[p.Name] })
@@ -323,6 +329,9 @@ func (v *verification) size(ctx context.Context, p replicas.Provider, right bool
 func (v *verification) add(f report.VerifyFinding) {
 	v.mu.Lock()
 	v.result.Findings = append(v.result.Findings, f)
+	if !f.Away {
+		v.wrong[copyAt{f.Provider, f.Object}] = true
+	}
 	v.mu.Unlock()
 	if v.repairing {
 		v.track.Infof("Found to repair at provider %s, %s: %s", f.Provider, f.Object, f.Problem)
