@@ -1718,6 +1718,7 @@ type RestoreResult struct {
 	Damaged         []VerifyFinding    `json:"damaged"`
 	Exceptions      []Exception        `json:"exceptions"`
 	Message         string             `json:"message"`
+	MissingRoles    *[]string          `json:"missing_roles,omitempty"`
 	NotCarried      []NotCarried       `json:"not_carried"`
 	Outcome         string             `json:"outcome"`
 	PeakMemoryBytes int64              `json:"peak_memory_bytes"`

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -307,3 +309,56 @@ func TestARoleThatIsNoSuperuser(t *testing.T) {
 		t.Errorf("the generated column holds %q", got)
 	}
 }
+
+// TestOnlyRolesAreSaidToBeMissingRoles: on a server that lacks roles and makes no foreign server, the roles are named as
+// they are, double quotes in them included, and nothing else is taken for one.
+func TestOnlyRolesAreSaidToBeMissingRoles(t *testing.T) {
+	t.Parallel()
+	source, target := testenv.DB(t), testenv.DB(t)
+	name := nameIn(t, source)
+	keeper, weird, mapped := "keeper of "+name, `weird "role of `+name, "mapped_of_"+name
+	quoted := func(role string) string { return pgx.Identifier{role}.Sanitize() }
+	run(t, source, "create role "+quoted(keeper)+" login createdb password "+quoteText(keeper), "create role "+
+		quoted(weird), "create role "+quoted(mapped),
+		"create table guests (id int primary key)", "insert into guests values (1)", "create view v as select 1 as one",
+		"grant select on v to "+quoted(weird), "create foreign data wrapper loose",
+		"create server fs foreign data wrapper loose", "grant usage on foreign server fs to "+quoted(weird),
+		"create user mapping for "+quoted(keeper)+" server fs", "create foreign table far (id int) server fs",
+		"grant select on guests to "+quoted(mapped))
+	e := newEngine(t, source, providers(t))
+	backup(t, e, keepsake.BackupFull)
+	run(t, source, "drop owned by "+quoted(weird), "drop role "+quoted(weird), "drop owned by "+quoted(mapped),
+		"drop role "+quoted(mapped))
+	t.Cleanup(func() {
+		run(t, source, "reassign owned by "+quoted(keeper)+" to postgres", "drop owned by "+quoted(keeper)+" cascade")
+	})
+	r := restore(t, e, engine.RestoreInput{
+		Scope:  keepsake.Everything(),
+		Point:  "latest",
+		Target: keepsake.Secret(at(t, target, nameIn(t, target)+"_new", keeper)),
+		Create: true,
+	})
+	if !slices.ContainsFunc(r.Exceptions, func(x keepsake.Exception) bool {
+		return strings.Contains(x.Error, `server "fs" does not exist`)
+	}) {
+		t.Fatalf("nothing lacks the foreign server: %+v", r.Exceptions)
+	}
+	want := []string{mapped, weird}
+	slices.Sort(want)
+	if !slices.Equal(r.MissingRoles, want) {
+		t.Errorf("roles said to be missing: %q, want %q: %+v", r.MissingRoles, want, r.Exceptions)
+	}
+	for _, create := range strings.SplitAfter(r.CreateRoles(), ";") {
+		if create != "" {
+			run(t, source, create)
+		}
+	}
+	for _, role := range want {
+		if !one[bool](t, source, "select exists (select from pg_roles where rolname = "+quoteText(role)+")") {
+			t.Errorf("%s makes no role %s", r.CreateRoles(), role)
+		}
+		run(t, source, "drop role "+quoted(role))
+	}
+}
+
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

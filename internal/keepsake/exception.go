@@ -13,6 +13,8 @@ type Exception struct {
 	Means   string `json:"means"`              // for the data, and what to do
 	// its number in the recovery point's schema, as `keepsake schema --entry` takes it
 	Entry int `json:"entry,omitempty"`
+	// Lacking are the server's own words where it lacks what the statement names. They never leave the process.
+	Lacking string `json:"-"`
 }
 
 // LostRows is the kind of an exception for a table without its rows. It is the worst kind.

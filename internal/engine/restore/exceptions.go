@@ -150,6 +150,11 @@ func (r *restore) conclude() {
 	slices.SortStableFunc(res.Exceptions, func(a, b keepsake.Exception) int {
 		return rank(a.Kind == keepsake.LostRows) - rank(b.Kind == keepsake.LostRows)
 	})
+	for _, role := range r.lacking {
+		if slices.ContainsFunc(res.Exceptions, func(e keepsake.Exception) bool { return target.NamesRole(e, role) }) {
+			res.MissingRoles = append(res.MissingRoles, role)
+		}
+	}
 	res.Outcome, res.Message = report.OutcomeRestored,
 		"Restored: everything that the recovery point holds for this restore is in the new database."
 	if len(res.Exceptions) == 0 {

@@ -46,6 +46,7 @@ type restore struct {
 	apart    []pgtool.Entry // in schemas that the hosting service made: tried one by one
 	depends  map[int][]int  // of the archive's entries, by number; nil until something failed
 	unmade   map[int]pgtool.Entry
+	lacking  []string // roles that the recovery point names and the target's server lacks
 
 	lifting sync.Mutex // one lifts rules at a time
 
@@ -292,6 +293,9 @@ func (r *restore) check(ctx context.Context) (err error) {
 			"the recovery point is from PostgreSQL %s, the installed pg_restore is version %d: install "+
 				"postgresql-client-%d or newer",
 			m.Source.Server, r.tools.Major, source)
+	}
+	if r.lacking, err = r.target.MissingRoles(ctx, m.Roles); err != nil {
+		return fmt.Errorf("ask the target for its roles: %w", err)
 	}
 	missing, err := r.target.MissingExtensions(ctx, m.Extensions)
 	if err != nil {

@@ -27,12 +27,13 @@ type Failure struct {
 func (f Failure) Exception() keepsake.Exception {
 	shown, texts, sure := pgtool.Mask(f.SQL)
 	e := keepsake.Exception{
-		Kind:   f.Kind,
-		Object: f.Object,
-		Code:   state(f.Err),
-		Error:  said(f.Err, shown, texts),
-		Entry:  f.Entry,
-		Means:  Meaning(f.Kind),
+		Kind:    f.Kind,
+		Object:  f.Object,
+		Code:    state(f.Err),
+		Error:   said(f.Err, shown, texts),
+		Entry:   f.Entry,
+		Means:   Meaning(f.Kind),
+		Lacking: lacking(f.Err),
 	}
 	whole := "no command prints it"
 	if f.Entry != 0 {
@@ -109,6 +110,13 @@ func withoutValues(message, shown string, value bool) string {
 		}
 		return message
 	}
+	if first < last {
+		// A server puts a name between quotes without doubling those in it.
+		inside := strings.ReplaceAll(message[first+1:last], `"`, `""`)
+		if inside != message[first+1:last] && strings.Contains(shown, `"`+inside+`"`) {
+			return message[:first+1] + inside + message[last:]
+		}
+	}
 	parts := strings.Split(message, `"`)
 	for i := range parts {
 		if i%2 == 1 && parts[i] != "" && !strings.Contains(shown, parts[i]) {
@@ -174,4 +182,19 @@ var meanings = map[string]string{
 // Meaning says what it means for the data that something of this kind could not be made, and what to do.
 func Meaning(kind string) string {
 	return cmp.Or(meanings[kind], "It is not in the new database. Remove the cause, then run the statement.")
+}
+
+// NamesRole reports whether an exception says of this role that the server lacks it, or of something else of that name.
+// The server's words may be in any language.
+func NamesRole(e keepsake.Exception, role string) bool {
+	return strings.Contains(otherQuotes.Replace(e.Lacking), `"`+otherQuotes.Replace(role)+`"`)
+}
+
+// lacking are a server's own words where it lacks what a statement names.
+func lacking(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != pgerrcode.UndefinedObject {
+		return ""
+	}
+	return pg.Message
 }

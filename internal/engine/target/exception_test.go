@@ -5,7 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"pgregory.net/rapid"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // TestNoValueOfARowInAnException: what a server quotes of a row is not shown, however many quotes the value has itself,
@@ -34,5 +38,35 @@ func TestNoValueOfARowInAnException(t *testing.T) {
 		if e.Error != x.want || strings.Contains(e.Error, "Jane") {
 			t.Errorf("%s is said as %s, want %s", x.message, e.Error, x.want)
 		}
+	}
+}
+
+// TestARoleIsNamedAsItIs: whatever a role is called, what a server answers to a statement for it names that role, and
+// the server's words for another thing name none.
+func TestARoleIsNamedAsItIs(t *testing.T) {
+	t.Parallel()
+	names := rapid.StringMatching("[a-z]?[a-zA-Z_ .'\"\\\\“”»«‘%é-]{1,20}")
+	refused := func(sql, message string) keepsake.Exception {
+		return Failure{Kind: "grant", SQL: sql, Err: &pgconn.PgError{Code: "42704", Message: message}}.Exception()
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		name := names.Draw(t, "role")
+		sql := "GRANT SELECT ON TABLE public.v TO " + pgx.Identifier{name}.Sanitize()
+		for _, quotes := range []string{`"""`, `»"«`} {
+			before, after, _ := strings.Cut(quotes, `"`)
+			if quotes == `"""` {
+				before, after = `"`, `"`
+			}
+			if e := refused(sql, "role "+before+name+after+" does not exist"); !NamesRole(e, name) {
+				t.Errorf("%q is not named by %s", name, e.Error)
+			}
+		}
+		if e := refused("", `server "…" does not exist`); NamesRole(e, name) {
+			t.Errorf("%q is named by %s", name, e.Error)
+		}
+	})
+	if e := refused(`GRANT SELECT ON TABLE public.v TO "weird ""role"`, `role "weird "role" does not exist`); e.Error !=
+		`role "weird ""role" does not exist` {
+		t.Errorf("said as %s", e.Error)
 	}
 }

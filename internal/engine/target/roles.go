@@ -29,6 +29,16 @@ func (t *Target) MissingExtensions(ctx context.Context, wanted []repository.Exte
 	return missing, nil
 }
 
+// MissingRoles returns those of the given roles that the target's server lacks.
+func (t *Target) MissingRoles(ctx context.Context, wanted []string) ([]string, error) {
+	rows, err := t.conn.Query(ctx, `select n from unnest($1::text[]) n
+		where not exists (select from pg_roles where rolname = n) group by 1 order by 1`, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // Extensions returns the extensions that the database has, each with its version.
 func (t *Target) Extensions(ctx context.Context) (map[string]string, error) {
 	rows, err := t.conn.Query(ctx, "select extname, extversion from pg_extension")
