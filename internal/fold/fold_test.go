@@ -131,10 +131,43 @@ func TestSearchFindsOtherSpellings(t *testing.T) {
 			t.Errorf("%q in %q: %v, want %v", c.typed, c.text, got, c.want)
 		}
 	}
-	for typed, want := range map[string]int{"yuki pawel": 2, "Ada & Ben": 2, "&": 1, " ": 0, "Anne-Marie": 2, "(Zoë)": 1,
+	for typed, want := range map[string]int{"zoe&yusuf": 2, "zoe/yusuf": 2, "zoe\u200byusuf": 2, "zoe_yusuf": 2,
+		"zoe❤yusuf": 2, "o'brien": 1, "Oak 100 %": 2, "yuki pawel": 2, "Ada & Ben": 2, "&": 1, " ": 0, "Anne-Marie": 2, "(Zoë)": 1,
 		"a b c d e f g h i": 8} {
 		if got := fold.Words(typed, 8); len(got) != want {
 			t.Errorf("%q: %v", typed, got)
 		}
 	}
+}
+
+// TestEverySignSeparatesWords: names that any sign joins, in what is typed or in what is searched, are found as names
+// with blanks between them are.
+func TestEverySignSeparatesWords(t *testing.T) {
+	t.Parallel()
+	signs := []string{"&", "/", "+", ",", ";", "_", "|", "*", "@", "·", "•", "❤", "–", "-", "\u200b", "\u00a0", " & ", ":",
+		".", "(", "=", "~", "♥\ufe0f", "\""}
+	people := []string{"Zoë", "Yusuf", "O'Brien", "D’Arcy", "Łukasz", "김민준", "Müller"}
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfN(rapid.SampledFrom(people), 2, 4).Draw(t, "names")
+		sign := func(of string) string { return rapid.SampledFrom(signs).Draw(t, of) }
+		text, typed := strings.Join(names, sign("written")), strings.Join(names, sign("typed"))
+		words := fold.Words(typed, 8)
+		if len(words) != len(names) {
+			t.Errorf("%q has the words %v", typed, words)
+		}
+		for i, w := range words {
+			if w.In(fold.Search(text)) != fold.Whole {
+				t.Errorf("%q of %q is not found in %q", names[i], typed, text)
+			}
+		}
+		for _, name := range []string{"O'Brien", "D’Arcy", "Anne-Marie"} {
+			for _, bare := range []string{name, strings.NewReplacer("'", "", "’", "", "-", "").Replace(name)} {
+				for _, w := range fold.Words(bare, 8) {
+					if w.In(fold.Search(text+sign("joins")+name)) == fold.None {
+						t.Errorf("%q is not found as %q", name, bare)
+					}
+				}
+			}
+		}
+	})
 }

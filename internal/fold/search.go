@@ -2,6 +2,7 @@ package fold
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,8 +19,12 @@ type Text struct {
 
 // Search folds a text for searching. It joins what dashes join in long, so that Anne-Marie is found as annemarie too.
 func Search(s string) Text {
+	apart := s
+	if strings.Contains(s, zeroWidth) {
+		apart = Apart(s)
+	}
+	t := Text{plain: bare(dashed.Replace(Name(apart)))}
 	s = Name(s)
-	t := Text{plain: bare(dashed.Replace(s))}
 	if strings.IndexByte(s, '-') < 0 && isASCII(s) {
 		return t
 	}
@@ -34,27 +39,34 @@ func (t Text) same(o Text) bool {
 	return t.plain != "" && (t.plain == o.plain || cmp.Or(t.long, t.plain) == cmp.Or(o.long, o.plain))
 }
 
-// Words folds what somebody typed into the words that are searched for, at most most of them. What only joins two names
-// counts as a word when nothing else was typed.
+// zeroWidth is the blank that has no width: it ends a word, although nobody sees it.
+const zeroWidth = "\u200b"
+
+// Apart is a text with a blank wherever one stands that has no width.
+func Apart(s string) string { return strings.ReplaceAll(s, zeroWidth, " ") }
+
+// Words folds what somebody typed into the words that are searched for, at most most of them. Every sign separates
+// words, but for the apostrophe, which belongs to one. Signs count as words when nothing else was typed.
 func Words(s string, most int) []Text {
-	s = dashed.Replace(Name(s))
-	var words, joints []Text
-	for _, raw := range strings.Fields(s) {
-		if trimmed := strings.Trim(raw, ".,;:!?()[]\"'"); trimmed != "" {
-			raw = trimmed
+	var words, signs []Text
+	word := func(s string) Text { return Text{plain: bare(s), long: bare(twoLetters.Replace(s))} }
+	for _, raw := range strings.Fields(dashed.Replace(Name(Apart(s)))) {
+		parts := strings.FieldsFunc(raw, func(r rune) bool { return !inWord(r) })
+		if len(parts) == 0 {
+			signs = append(signs, word(raw))
 		}
-		w := Text{plain: bare(raw), long: bare(twoLetters.Replace(raw))}
-		switch w.plain {
-		case "":
-			continue
-		case "&", "+", "and", "und", "et", "y", ",", "/":
-			joints = append(joints, w)
-		default:
-			words = append(words, w)
+		for _, part := range parts {
+			switch w := word(part); w.plain {
+			case "":
+			case "and", "und", "et", "y":
+				signs = append(signs, w)
+			default:
+				words = append(words, w)
+			}
 		}
 	}
 	if len(words) == 0 {
-		words = joints
+		words = slices.DeleteFunc(signs, func(w Text) bool { return w.plain == "" })
 	}
 	return words[:min(len(words), most)]
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/wedsync/keepsake/internal/fold"
 )
@@ -21,9 +22,15 @@ type term struct {
 // readTerms reads what was typed into terms, and says which days it has read.
 func readTerms(text string, today time.Time) (terms []term, days []string) {
 	r := dayReader{today: today}
-	for _, token := range strings.Fields(fold.Name(text)) {
-		if token = strings.TrimRight(token, ",;-"); token != "" {
-			r.tokens = append(r.tokens, token)
+	for _, token := range strings.Fields(fold.Name(fold.Apart(text))) {
+		parts := strings.FieldsFunc(token, separates)
+		if strings.IndexFunc(token, inWord) < 0 {
+			parts = []string{token} // it is looked for where nothing else was typed
+		}
+		for _, part := range parts {
+			if part = strings.TrimRight(part, "-"); part != "" {
+				r.tokens = append(r.tokens, part)
+			}
 		}
 	}
 	var plain []string // a run of words that are no day
@@ -54,6 +61,11 @@ func readTerms(text string, today time.Time) (terms []term, days []string) {
 	end()
 	return terms[:min(len(terms), MostWords)], days
 }
+
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
+
+// separates reports whether a sign stands in no day and in no name.
+func separates(r rune) bool { return !inWord(r) && !strings.ContainsRune("./-'", r) }
 
 // dayRead is a day, or days, that some tokens name.
 type dayRead struct {
@@ -89,7 +101,7 @@ func (r *dayReader) read(i int) dayRead {
 			return d
 		}
 	}
-	for _, form := range []func(int) dayRead{r.numeric, r.dayMonth, r.monthDay, r.part} {
+	for _, form := range []func(int) dayRead{r.numeric, r.spaced, r.dayMonth, r.monthDay, r.part} {
 		if d := form(i); d.used > 0 {
 			return d
 		}
@@ -140,6 +152,8 @@ var (
 	numericDay = regexp.MustCompile(`^(\d{1,4})([./-])(\d{1,2})(?:[./-](\d{1,4}))?\.?$`)
 	eightDigit = regexp.MustCompile(`^(\d{4})(\d\d)(\d\d)$`)
 	ordinal    = regexp.MustCompile(`^(\d{1,2})(?:st|nd|rd|th|\.)?$`)
+	twoDigit   = regexp.MustCompile(`^'?(\d\d)$`)
+	oneOrTwo   = regexp.MustCompile(`^\d{1,2}$`)
 	fourDigit  = regexp.MustCompile(`^[12]\d{3}$`)
 )
 
@@ -180,6 +194,29 @@ func (r *dayReader) numeric(i int) dayRead {
 		return onDay(1, m[1], m[3], m[4], ", the day read first")
 	}
 	return onDay(1, m[1], m[3], m[4], "")
+}
+
+// spaced reads 5 12 2026 and 2026 12 5, as numeric reads them with signs.
+func (r *dayReader) spaced(i int) dayRead {
+	a, b, c := r.token(i), r.token(i+1), r.token(i+2)
+	if !oneOrTwo.MatchString(b) {
+		return dayRead{}
+	}
+	switch {
+	case fourDigit.MatchString(a) && oneOrTwo.MatchString(c):
+		return onDay(3, c, b, a, "")
+	case !oneOrTwo.MatchString(a) || !fourDigit.MatchString(c):
+		return dayRead{}
+	}
+	first, _ := strconv.Atoi(a)
+	second, _ := strconv.Atoi(b)
+	switch {
+	case second > 12 && first <= 12:
+		return onDay(3, b, a, c, "")
+	case first <= 12 && first != second:
+		return onDay(3, a, b, c, ", the day read first")
+	}
+	return onDay(3, a, b, c, "")
 }
 
 // onDay is a day and a month, of a year that may be only begun, or missing.
@@ -236,7 +273,9 @@ func (r *dayReader) monthDay(i int) dayRead {
 
 func (r *dayReader) withYear(from, at int, day string, month time.Month) dayRead {
 	year := ""
-	if fourDigit.MatchString(r.token(at)) {
+	if short := twoDigit.FindStringSubmatch(r.token(at)); short != nil {
+		year, at = short[1], at+1
+	} else if fourDigit.MatchString(r.token(at)) {
 		year, at = r.token(at), at+1
 	}
 	return onDay(at-from, day, strconv.Itoa(int(month)), year, "")

@@ -88,3 +88,25 @@ func TestSpellingOfASearchDoesNotMatter(t *testing.T) {
 		}
 	})
 }
+
+// TestASignBetweenWordsFindsWhatABlankFinds: words and days that signs join find what they find apart.
+func TestASignBetweenWordsFindsWhatABlankFinds(t *testing.T) {
+	t.Parallel()
+	d := filled(300)
+	words := []string{"Zoë", "łukasz", "Étienne", "Özdemir", "Müller", "7", "Château", "Yuki"}
+	rapid.Check(t, func(t *rapid.T) {
+		typed := rapid.SliceOfNDistinct(rapid.SampledFrom(words), 1, 3, rapid.ID).Draw(t, "words")
+		sign := rapid.SampledFrom([]string{"&", "/", "+", ",", ", ", " & ", "\u200b", "_", "|", "❤"}).Draw(t, "sign")
+		find := func(text string) Found { return d.Find(Query{Text: text, Today: date(2026, 11, 29), Limit: 1000}) }
+		if apart, joined := find(strings.Join(typed, " ")), find(strings.Join(typed, sign)); apart.Total != joined.Total {
+			t.Errorf("%q apart find %d, joined by %q %d", typed, apart.Total, sign, joined.Total)
+		}
+		day := date(2026, 1, 1).AddDate(0, 0, rapid.IntRange(0, 299).Draw(t, "day"))
+		want := find(day.Format("2006-01-02"))
+		for _, form := range []string{"2 Jan 06", "Jan 2 06", "2 January 2006", "02 01 2006", "2006 01 02"} {
+			if got := find(day.Format(form)); got.Total != want.Total || got.Total == 0 {
+				t.Errorf("%q finds %d weddings, want %d", day.Format(form), got.Total, want.Total)
+			}
+		}
+	})
+}
