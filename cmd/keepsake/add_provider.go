@@ -32,8 +32,13 @@ func (c *addProviderCommand) Run(a *app) error {
 		a.printf("Provider %s belongs to repository %s now.\n", r.Provider, r.Repository)
 	}
 	if r.Missing > 0 {
-		a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n",
-			some(int64(r.Missing), "recovery point"))
+		a.printLacking(r.Missing)
 	}
 	return nil
+}
+
+// printLacking says how many recovery points a provider lacks, and what brings them there.
+func (a *app) printLacking(points int) {
+	a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n",
+		some(int64(points), "recovery point"))
 }

@@ -112,6 +112,14 @@ func (a *app) printInit(r engine.InitResult, keyFile string) {
 		a.printf("Repository %s is there already, and this key opens it.\n", r.Repository)
 	}
 	a.printCopies(r.Copies, nil)
+	for _, b := range r.Begun {
+		if b.Missing == 0 {
+			continue
+		}
+		a.printf("The place of provider %s was empty, and belongs to the repository now. If it had backups, look whether its "+
+			"disk is mounted.\n", b.Provider)
+		a.printLacking(b.Missing)
+	}
 	if !r.Created {
 		return
 	}

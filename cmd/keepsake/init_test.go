@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,4 +180,41 @@ func TestFlagsFromTheEnvironment(t *testing.T) {
 	if o := program(t.Context(), w.env, "", "points"); o.code != exitUsage {
 		t.Errorf("%+v", o)
 	}
+}
+
+// TestInitSaysWhatAnEmptyPlaceLacks: where a disk is not mounted, the place is empty, and init does not call it
+// confirmed without a word of the recovery points that are not there.
+func TestInitSaysWhatAnEmptyPlaceLacks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	if o := w.must(t, exitDone, "init"); strings.Contains(o.out, "was empty") {
+		t.Errorf("the first init: %s", o.out)
+	}
+	w.must(t, exitDone, "backup")
+	w.must(t, exitDone, "backup")
+	if again := document[initReport](t, w.must(t, exitDone, "init", "--json")); len(again.Begun) != 0 {
+		t.Errorf("where nothing was empty: %+v", again.Begun)
+	}
+	disk := filepath.Join(w.dir, "repos", "far")
+	unmount := func() {
+		t.Helper()
+		if err := errors.Join(os.RemoveAll(disk), os.Mkdir(disk, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unmount()
+	o := w.must(t, exitDone, "init")
+	for _, words := range []string{"The place of provider far was empty", "look whether its disk is mounted",
+		"It lacks 2 recovery points: keepsake repair --all"} {
+		if !strings.Contains(o.out, words) {
+			t.Errorf("init does not say %q:\n%s", words, o.out)
+		}
+	}
+	unmount()
+	r := document[initReport](t, w.must(t, exitDone, "init", "--json"))
+	if len(r.Begun) != 1 || r.Begun[0].Provider != "far" || r.Begun[0].Points != 0 || r.Begun[0].Missing != 2 {
+		t.Errorf("init --json: %+v", r.Begun)
+	}
+	w.must(t, exitDone, "repair", "--all")
+	w.must(t, exitDone, "verify", "--all", "--deep")
 }

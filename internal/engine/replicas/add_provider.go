@@ -52,14 +52,20 @@ func (s *Set) AddProvider(ctx context.Context, name string) (AddProviderResult, 
 	if err != nil {
 		return result, err
 	}
-	for _, at := range list.At {
-		if at[name] {
-			result.Points++
+	result.Points, result.Missing = list.count(name)
+	return result, nil
+}
+
+// count says how many of the listed recovery points a provider holds, and how many it lacks.
+func (l Listing) count(provider string) (there, missing int) {
+	for _, at := range l.At {
+		if at[provider] {
+			there++
 		} else {
-			result.Missing++
+			missing++
 		}
 	}
-	return result, nil
+	return there, missing
 }
 
 // codeOfPlace tells a place that a person chose wrongly from one that cannot be reached.

@@ -18,6 +18,15 @@ type InitResult struct {
 	RecoveryKey keepsake.Secret `json:"-"`       // only when created: shown once, kept nowhere
 	KeyOpens    bool            `json:"-"`       // the engine's key file opens it, and not only what else was given
 	Copies      []keepsake.Copy `json:"copies"`
+	// Begun are the providers whose place was empty, of a repository that was there at others.
+	Begun []BegunProvider `json:"begun,omitempty"`
+}
+
+// BegunProvider is a place that Init put into use, with what it holds of the repository.
+type BegunProvider struct {
+	Provider string `json:"provider"`
+	Points   int    `json:"points_there"` // recovery points that it holds
+	Missing  int    `json:"points_missing"`
 }
 
 // Init makes a repository at every provider that can be reached, and gives each its identity. The engine's key and a
@@ -49,12 +58,40 @@ func (s *Set) Init(ctx context.Context) (InitResult, error) {
 		if err != nil {
 			return InitResult{}, err
 		}
-		return s.begin(ctx, r)
+		return s.join(ctx, r)
 	}
 	if err != nil {
 		return InitResult{}, err
 	}
-	return s.begin(ctx, r)
+	return s.join(ctx, r)
+}
+
+// join is begin of a repository that was there, and says what the places lack that were empty: an empty directory may be
+// where a disk is to be mounted.
+func (s *Set) join(ctx context.Context, r *Repo) (InitResult, error) {
+	asked := r.Live()
+	result, err := s.begin(ctx, r)
+	if err != nil {
+		return result, err
+	}
+	for i, p := range r.Providers {
+		if r.Lacking[p.Name] && result.Copies[i].Confirmed {
+			asked = append(asked, p)
+			result.Begun = append(result.Begun, BegunProvider{Provider: p.Name})
+		}
+	}
+	if len(result.Begun) == 0 {
+		return result, nil
+	}
+	list, err := ListManifests(ctx, asked)
+	if err != nil {
+		return result, err
+	}
+	for i := range result.Begun {
+		b := &result.Begun[i]
+		b.Points, b.Missing = list.count(b.Provider)
+	}
+	return result, nil
 }
 
 // begin puts header and identity where they are missing. It is errOtherHeader when somebody else's repository was first
