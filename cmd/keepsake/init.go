@@ -116,8 +116,8 @@ func (a *app) printInit(r engine.InitResult, keyFile string) {
 		if b.Missing == 0 {
 			continue
 		}
-		a.printf("The place of provider %s was empty, and belongs to the repository now. If it had backups, look whether its "+
-			"disk is mounted.\n", b.Provider)
+		a.printf("The place of provider %s was empty, and belongs to the repository now. If it had backups, look whether "+
+			"its disk is mounted.\n", b.Provider)
 		a.printLacking(b.Missing)
 	}
 	if !r.Created {

@@ -195,7 +195,11 @@ func proofFigures(d console.PointDetail) []ui.Figure {
 	if p := d.Point.Proof; p != nil {
 		out[0] = ui.Figure{Label: "Rows found", Value: format.Count(p.RowsFound), Hint: "of " +
 			format.Count(max(p.RowsExpected, d.Point.Rows)) + " expected"} // a manifest that opens nowhere tells no number
-		out[1] = ui.Figure{Label: "Integrity", Value: format.Percent(p.Score()), Hint: "of its objects, at the providers asked"}
+		out[1] = ui.Figure{
+			Label: "Integrity",
+			Value: format.Percent(p.Score()),
+			Hint:  "of its objects, at the providers asked",
+		}
 	}
 	if d.RestoreSeconds > 0 {
 		return append(out, ui.Figure{

@@ -226,7 +226,8 @@ func TestVerifyUpdatesCopies(t *testing.T) {
 	if again, err := c.GetPoint(t.Context(), admin, "a"); err != nil || !slices.Equal(again.Point.Copies, p.Point.Copies) {
 		t.Errorf("a list of manifests overruled the test: %+v, %v", again.Point.Copies, err)
 	}
-	if len(p.Tests) != 1 || p.Tests[0].OK || p.Tests[0].Kind != "deep_verify" || p.Tests[0].Findings != 1 || !slices.Equal(p.Tests[0].Away, []string{"away"}) {
+	if len(p.Tests) != 1 || p.Tests[0].OK || p.Tests[0].Kind != "deep_verify" || p.Tests[0].Findings != 1 ||
+		!slices.Equal(p.Tests[0].Away, []string{"away"}) {
 		t.Errorf("tests: %+v", p.Tests)
 	}
 }
