@@ -52,8 +52,8 @@ func ExportScope(pages Pages, con scopeExporter) echo.HandlerFunc {
 }
 
 // exported is the recovery point of a download: the one that was named, or but for an organization the newest safe one
-// before the newest damage. The note says why it is not the latest. Where damage could not be looked for it is, and unsure: the
-// note and the name of the download say so, since there is no page that could.
+// before the newest damage. The note says why it is not the latest. Where damage could not be looked for it is, and
+// unsure: the note and the name of the download say so, since there is no page that could.
 func exported(c echo.Context, con scopeExporter, in console.ScopedInput) (point, note string, unsure bool) {
 	point = in.Point
 	if c.FormValue("point") == "" && draw.TakesSafePoint(in.Scope) {

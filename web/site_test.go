@@ -15,7 +15,6 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/wedsync/keepsake/handlers"
-	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/testenv"
 	"github.com/wedsync/keepsake/web"
 )
@@ -249,7 +248,6 @@ func readAll(resp *http.Response) (string, error) {
 }
 
 func TestMain(m *testing.M) {
-	auth.CheapHashes()
 	testenv.Secret("the session secret", testSecret)
 	testenv.Main(m)
 }

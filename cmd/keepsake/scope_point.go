@@ -22,8 +22,8 @@ type pointAdvised struct {
 	SaferPoint *draw.SaferPoint `json:"safer_point,omitempty"`
 }
 
-// choosePoint takes the newest safe recovery point of a wedding, of tiers and of everything where none is named, and says why. Who names one gets
-// it, and is told where an older one has more; nothing waits for that but advice.
+// choosePoint takes the newest safe recovery point of a wedding, of tiers and of everything where none is named, and
+// says why. Who names one gets it, and is told where an older one has more; nothing waits for that but advice.
 func (a *app) choosePoint(e *engine.Engine, in *engine.ScopeInput) (advice func() pointAdvised, stop func()) {
 	named := in.Point
 	in.Point = cmp.Or(named, "latest")

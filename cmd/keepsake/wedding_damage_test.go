@@ -133,8 +133,8 @@ func TestADownloadIsOfTheSafePoint(t *testing.T) {
 	}
 }
 
-// TestLostTablesAreSaid: when half of the clients are gone, and backed up so, Emergency leads to the point that has
-// them, the newest one is said to be from after the damage, and so does the command line; nothing is counted row by row.
+// TestLostTablesAreSaid: when half of the clients are gone, and backed up so, Emergency and the command line take the
+// point that has them, and say that the newest one is from after the damage. No row is counted for that.
 func TestLostTablesAreSaid(t *testing.T) {
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)

@@ -14,12 +14,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
-	auth.CheapHashes()
 	if os.Getenv(asProgram) != "" {
 		main() // exits
 	}

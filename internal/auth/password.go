@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"testing"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -48,16 +47,6 @@ var hashing = make(chan struct{}, strangers+1)
 
 // unknown is verified for accounts that do not exist, so that they take as long as those that do.
 var unknown = params.encode(cost, make([]byte, saltSize), make([]byte, keySize))
-
-// CheapHashes makes this process's new hashes cheap, for tests of what lies around passwords: a hash takes 46 MiB, and
-// under the race detector a second. Outside of tests it panics.
-func CheapHashes() {
-	if !testing.Testing() {
-		panic("passwords are hashed cheaply in tests only")
-	}
-	cost = params{memory: 64, time: 1, threads: 1}
-	unknown = cost.encode(make([]byte, saltSize), make([]byte, keySize))
-}
 
 // checkPassword refuses what nobody should use.
 func checkPassword(p keepsake.Secret) error {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/db"
-	"github.com/wedsync/keepsake/internal/auth"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -24,7 +23,6 @@ func TestMain(m *testing.M) {
 		victim(keepsake.Secret(url))
 		return
 	}
-	auth.CheapHashes()
 	testenv.Main(m)
 }
 

@@ -310,8 +310,8 @@ func TestARoleThatIsNoSuperuser(t *testing.T) {
 	}
 }
 
-// TestOnlyRolesAreSaidToBeMissingRoles: on a server that lacks roles and makes no foreign server, the roles are named as
-// they are, double quotes in them included, and nothing else is taken for one.
+// TestOnlyRolesAreSaidToBeMissingRoles: on a server that lacks roles and makes no foreign server, the roles are named
+// as they are, double quotes in them included, and nothing else is taken for one.
 func TestOnlyRolesAreSaidToBeMissingRoles(t *testing.T) {
 	t.Parallel()
 	source, target := testenv.DB(t), testenv.DB(t)

@@ -132,8 +132,8 @@ func TestSearchFindsOtherSpellings(t *testing.T) {
 		}
 	}
 	for typed, want := range map[string]int{"zoe&yusuf": 2, "zoe/yusuf": 2, "zoe\u200byusuf": 2, "zoe_yusuf": 2,
-		"zoe❤yusuf": 2, "o'brien": 1, "Oak 100 %": 2, "yuki pawel": 2, "Ada & Ben": 2, "&": 1, " ": 0, "Anne-Marie": 2, "(Zoë)": 1,
-		"a b c d e f g h i": 8} {
+		"zoe❤yusuf": 2, "o'brien": 1, "Oak 100 %": 2, "yuki pawel": 2, "Ada & Ben": 2, "&": 1, " ": 0, "Anne-Marie": 2,
+		"(Zoë)": 1, "a b c d e f g h i": 8} {
 		if got := fold.Words(typed, 8); len(got) != want {
 			t.Errorf("%q: %v", typed, got)
 		}

@@ -59,7 +59,9 @@ func Sought(s string) (words [][]string) {
 
 // tokens are what stands between blanks and signs.
 func tokens(s string) []string {
-	words := strings.FieldsFunc(Name(Apart(s)), func(r rune) bool { return !inWord(r) && !strings.ContainsRune("._-'", r) })
+	words := strings.FieldsFunc(Name(Apart(s)), func(r rune) bool {
+		return !inWord(r) && !strings.ContainsRune("._-'", r)
+	})
 	for i, w := range words {
 		words[i] = strings.Trim(w, "._-'")
 	}

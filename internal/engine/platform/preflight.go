@@ -57,11 +57,13 @@ func Judge(c *Catalog, dumpMajor int) []Finding {
 		}
 	}
 	if len(unreadable) > 0 {
-		found = append(found, Finding{true, "the role may not read " + keepsake.FirstFew(unreadable, mostNamed) + ", so their rows would be missing",
+		found = append(found, Finding{true,
+			"the role may not read " + keepsake.FirstFew(unreadable, mostNamed) + ", so their rows would be missing",
 			"grant select on them, or pg_read_all_data, to the role"})
 	}
 	if len(hidden) > 0 {
-		found = append(found, Finding{true, "row-level security would hide rows of " + keepsake.FirstFew(hidden, mostNamed) + " from the role",
+		found = append(found, Finding{true,
+			"row-level security would hide rows of " + keepsake.FirstFew(hidden, mostNamed) + " from the role",
 			"use a role with BYPASSRLS"})
 	}
 	if grant := RunHidden(c); grant != "" {

@@ -58,7 +58,8 @@ var reversed = map[Op]Op{Insert: Delete, Update: Update, Delete: Insert}
 
 // shapesOf reads the shapes of those of the tables that the live database has.
 func shapesOf(ctx context.Context, tx pgx.Tx, names []string) (map[string]*shape, error) {
-	rows, err := tx.Query(ctx, `select `+platform.FullNameSQL+`, c.relkind = 'p', array(select a.attname::text from pg_attribute a
+	rows, err := tx.Query(ctx, `select `+platform.FullNameSQL+`, c.relkind = 'p',
+			array(select a.attname::text from pg_attribute a
 			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attidentity = 'a')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p') and `+platform.FullNameSQL+` = any($1)`, names)
@@ -88,7 +89,8 @@ func shapesOf(ctx context.Context, tx pgx.Tx, names []string) (map[string]*shape
 // the one and inserted into the other. The triggers behind foreign keys check or change other rows.
 var loudOnes = `
 	with t as (
-		select ` + platform.FullNameSQL + ` as name, c.oid, c.relkind from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		select ` + platform.FullNameSQL + ` as name, c.oid, c.relkind
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p') and ` + platform.FullNameSQL + ` = any($1)
 	), part as (
 		select t.name, t.oid as root, t.oid as relid from t

@@ -34,12 +34,12 @@ type TableLost struct {
 }
 
 // FindDamage looks for the newest damage of a scope: first between the newest of the points and the live platform, then
-// between the points, from the newest to the oldest. points are ids, newest first; where the newest do not hold a wedding
-// at all, all of it vanished after the newest that does. found is false when there is none; what the newest of the
-// points has again is none. Where the platform does not answer, only the points are compared, and tiers and everything
-// are always compared by the row counts of their tables in the points. Points of the critical tier alone are passed over,
-// but for the one that in names. It reads a bounded number of points, see
-// damageSearch. Where it could not look at all of them, err is a *LookedShort.
+// between the points, from the newest to the oldest. points are ids, newest first; where the newest do not hold a
+// wedding at all, all of it vanished after the newest that does. found is false when there is none; what the newest of
+// the points has again is none. Where the platform does not answer, only the points are compared, and tiers and
+// everything are always compared by the row counts of their tables in the points. Points of the critical tier alone are
+// passed over, but for the one that in names. It reads a bounded number of points, see damageSearch. Where it could not
+// look at all of them, err is a *LookedShort.
 func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
 	return newDamageSearch(by, in, points).run(ctx)

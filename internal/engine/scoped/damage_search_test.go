@@ -40,8 +40,8 @@ func searchOf(rows func(i int) int64) *damageSearch {
 	return s
 }
 
-// TestDamageSearchReadsFewPoints: wherever among a thousand points a loss lies, it is found between its neighbours, and a
-// few dozen points are read. So are a wedding that is gone, and one that was made lately and then lost rows.
+// TestDamageSearchReadsFewPoints: wherever among a thousand points a loss lies, it is found between its neighbours, and
+// a few dozen points are read. So are a wedding that is gone, and one that was made lately and then lost rows.
 func TestDamageSearchReadsFewPoints(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []int{0, 1, 5, 6, 12, 39, 100, 511, 997} {
