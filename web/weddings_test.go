@@ -196,7 +196,7 @@ func TestTheEmergencyPage(t *testing.T) {
 	body := s.get("/emergency").want(http.StatusOK).says("What do you need?",
 		"Vendor contacts now", "Restore everything").body
 	for _, want := range []string{`href="/weddings/w%201%2F2/contacts"`, `href="/weddings/w%201%2F2/restore"`,
-		"/platform/restore?mode=missing&amp;point="} {
+		`href="/platform/restore?mode=missing&amp;tier=`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
