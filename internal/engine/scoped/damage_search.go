@@ -363,8 +363,8 @@ func (s *damageSearch) readScope(ctx context.Context, id string) (*sight, error)
 	return &sight{id: id, time: at.in.Manifest.Time, kind: at.in.Manifest.Type, at: at}, nil
 }
 
-// countRows counts the rows of whole tables. It reads none of them. Tables of the standard tier, which nobody gave a
-// tier, count only where no other tier is asked for: among them are queues and sessions that are emptied every day.
+// countRows counts the rows of whole tables. It reads none of them. Tables that nobody gave a tier and that reference
+// no other table count only where no other tier is asked for: among them are queues that are emptied every day.
 func (by *Restorer) countRows(ctx context.Context, in ScopeInput) (*sight, error) {
 	r, from, err := by.Replicas.OpenFor(ctx, in.Provider)
 	if err != nil {
@@ -378,10 +378,14 @@ func (by *Restorer) countRows(ctx context.Context, in ScopeInput) (*sight, error
 		return nil, err
 	}
 	ordinary := !in.Scope.Holds(keepsake.TierCritical) && !in.Scope.Holds(keepsake.TierHigh)
+	references := map[string]bool{}
+	for _, key := range m.Facts.Keys {
+		references[key.Child] = true
+	}
 	at := &sight{id: in.Point, time: m.Time, kind: m.Type, rows: map[string]int64{}}
 	for i := range m.Tables {
 		if t := &m.Tables[i]; t.Kind != repository.KindLargeObjects && in.Scope.Holds(t.Tier) &&
-			(ordinary || t.Tier != keepsake.TierStandard) {
+			(ordinary || t.Tier != keepsake.TierStandard || references[t.Whole()]) {
 			at.rows[t.Whole()] += t.Rows
 		}
 	}
