@@ -194,7 +194,8 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name string) error {
 	return p.exec(ctx, "create database "+pgx.Identifier{name}.Sanitize())
 }
 
-// exec executes in the database postgres, by sessions that stay: making and dropping databases is much of what tests do.
+// exec executes in the database postgres, by sessions that stay: making and dropping databases is much of what tests
+// do.
 func (p *Postgres) exec(ctx context.Context, sql string, args ...any) error {
 	pool, err := p.admin()
 	if err != nil {

@@ -66,8 +66,8 @@ func (s *Set) Init(ctx context.Context) (InitResult, error) {
 	return s.join(ctx, r)
 }
 
-// join is begin of a repository that was there, and says what the places lack that were empty: an empty directory may be
-// where a disk is to be mounted.
+// join is begin of a repository that was there, and says what the places lack that were empty: an empty directory may
+// be where a disk is to be mounted.
 func (s *Set) join(ctx context.Context, r *Repo) (InitResult, error) {
 	asked := r.Live()
 	result, err := s.begin(ctx, r)
