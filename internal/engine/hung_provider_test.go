@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -420,5 +421,38 @@ func photos(t *testing.T, url string, n int) {
 			i, noise(uint64(i), 1<<20)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestALookForDamageAsksAHungProviderOnce: however many recovery points are looked at, a provider that hangs is waited
+// for once.
+func TestALookForDamageAsksAHungProviderOnce(t *testing.T) {
+	t.Parallel()
+	url := season(t)
+	w := newHungWorld(t, url, true)
+	e := w.engine(t)
+	for range 4 {
+		backup(t, e, keepsake.BackupIncremental)
+	}
+	points, err := e.PointIDs(t.Context())
+	if err != nil || len(points) != 5 {
+		t.Fatalf("%v, %v", points, err)
+	}
+	var asked atomic.Int64
+	w.hangs.Hang(false, func(_, key string) bool {
+		if key == repository.HeaderKey {
+			asked.Add(1)
+		}
+		return true
+	})
+	defer w.hangs.LetGo()
+	in := engine.ScopeInput{Scope: ofWedding(one[string](t, url, "select id::text from weddings order by id limit 1"))}
+	d, found, err := e.FindDamage(t.Context(), in, points)
+	if err != nil || found || d.PointsRead != len(points) {
+		t.Errorf("%+v, %v, %v", d, found, err)
+	}
+	// once by the search, and once by the comparison with the live platform
+	if n := asked.Load(); n == 0 || n > 2 {
+		t.Errorf("the provider that hangs was asked %d times", n)
 	}
 }

@@ -294,6 +294,12 @@ func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point 
 	if err != nil {
 		return nil, l, nil, err
 	}
+	return s.ResolveIn(ctx, r, l, providers, point)
+}
+
+// ResolveIn is Resolve for who has listed the manifests already.
+func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Provider, point string) (
+	*repository.Manifest, Listing, []report.VerifyFinding, error) {
 	if point != LatestWhole && point != "" {
 		m, damaged, err := s.ReadLoaded(ctx, r, l, providers, point)
 		return m, l, damaged, err

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -43,23 +42,6 @@ type TableLost struct {
 func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []string) (d Damage, found bool, err error) {
 	in.Mode = scope.Rewind
 	return newDamageSearch(by, in, points).run(ctx)
-}
-
-// pointTime is when a recovery point was made that a provider holds; false where none does.
-func (by *Restorer) pointTime(ctx context.Context, id string) (time.Time, bool) {
-	r, from, err := by.Replicas.OpenFor(ctx, "")
-	if err != nil {
-		return time.Time{}, false
-	}
-	l, err := replicas.ListManifests(ctx, from)
-	if err != nil || len(l.At[id]) == 0 {
-		return time.Time{}, false
-	}
-	m, _, err := by.Replicas.ReadManifest(ctx, r, l.Holders(from, id), id)
-	if err != nil {
-		return time.Time{}, false
-	}
-	return m.Time, true
 }
 
 // lostSince counts what the live platform has lost; nothing where it does not answer.

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wedsync/keepsake/internal/engine/repository"
-	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -50,7 +48,6 @@ var errManyReads = errors.New("looking further would read too many recovery poin
 // a number of reads that grows with the logarithm of the points, and says how far it came. Where rows are only counted,
 // new rows of the same table hide a loss of as many.
 type damageSearch struct {
-	by *Restorer
 	in ScopeInput
 	// read returns nil, nil where nobody has the point
 	read   func(ctx context.Context, id string) (*sight, error)
@@ -70,76 +67,18 @@ type damageSearch struct {
 
 func newDamageSearch(by *Restorer, in ScopeInput, points []string) *damageSearch {
 	s := &damageSearch{
-		by:     by,
 		in:     in,
 		points: slices.Clone(points),
 		named:  in.Point,
 		near:   nearPoints,
 		most:   keptSights,
 	}
-	s.read = s.readScope
+	s.read = by.opening(in)
 	if in.Scope.OrganizationID() != "" {
 		s.near, s.most = nearPointsOfOrganization, keptSightsOfOrganization
 	}
 	s.budget = s.near + logarithmic*bits.Len(uint(len(points)))
 	return s
-}
-
-// sight is what one recovery point holds of a scope.
-type sight struct {
-	id   string
-	time time.Time
-	kind keepsake.BackupType
-	at   *ScopeAt         // nil: the wedding or organization is not in it, or rows are only counted
-	rows map[string]int64 // by table, where rows are only counted
-}
-
-func (s *sight) absent() bool { return s.at == nil && s.rows == nil }
-
-// total counts all rows of the scope.
-func (s *sight) total() (n int64) {
-	for _, t := range s.lostWhole() {
-		n += t.rows
-	}
-	return n
-}
-
-// lostWhole counts every row as gone.
-func (s *sight) lostWhole() (losses []tableLoss) {
-	if s.at != nil {
-		for _, t := range s.at.in.Plan.Of(scope.Owned) {
-			n := s.at.in.Rows.Count(t.Name)
-			losses = append(losses, tableLoss{table: t.Name, rows: n, gone: n})
-		}
-	}
-	for name, n := range s.rows {
-		losses = append(losses, tableLoss{table: name, rows: n, gone: n})
-	}
-	return losses
-}
-
-// lostBefore counts what a younger recovery point has lost. Of whole tables only the numbers of rows are known.
-func (s *sight) lostBefore(next *sight) (losses []tableLoss, err error) {
-	switch {
-	case s.absent():
-		return nil, nil
-	case next.absent():
-		return s.lostWhole(), nil
-	case s.at != nil:
-		return s.at.lostBefore(next.at)
-	}
-	for name, then := range s.rows {
-		now, there := next.rows[name]
-		if !there && !wholeType(next.kind) {
-			continue // it is of another tier
-		}
-		losses = append(losses, tableLoss{table: name, rows: then, gone: max(0, then-now), added: max(0, now-then)})
-	}
-	return losses, nil
-}
-
-func wholeType(kind keepsake.BackupType) bool {
-	return kind == keepsake.BackupFull || kind == keepsake.BackupIncremental
 }
 
 // run looks for the newest damage and says how far it looked.
@@ -317,6 +256,9 @@ func (s *damageSearch) see(ctx context.Context, i int) (*sight, error) {
 			return nil, errManyReads
 		}
 		at, err := s.read(ctx, id)
+		if at != nil || err != nil {
+			s.reads++ // also of one that tells nothing in the end
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -330,7 +272,6 @@ func (s *damageSearch) see(ctx context.Context, i int) (*sight, error) {
 			}
 			continue
 		}
-		s.reads++
 		if s.newest != nil {
 			if len(s.kept) >= s.most {
 				s.kept = slices.Delete(s.kept, 0, 1)
@@ -340,70 +281,4 @@ func (s *damageSearch) see(ctx context.Context, i int) (*sight, error) {
 		return at, nil
 	}
 	return nil, nil //nolint:nilnil // there is no such point
-}
-
-// readScope reads the scope from a point.
-func (s *damageSearch) readScope(ctx context.Context, id string) (*sight, error) {
-	s.in.Point = id
-	if s.in.Scope.Wide() {
-		return s.by.countRows(ctx, s.in)
-	}
-	at, err := s.by.ReadScope(ctx, s.in)
-	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
-		made, there := s.by.pointTime(ctx, id)
-		if !there {
-			return nil, ctx.Err()
-		}
-		return &sight{id: id, time: made}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	// the point may have been named otherwise, as the latest
-	return &sight{id: id, time: at.in.Manifest.Time, kind: at.in.Manifest.Type, at: at}, nil
-}
-
-// countRows counts the rows of whole tables. It reads none of them. Tables that nobody gave a tier and that reference
-// no other table count only where no other tier is asked for: among them are queues that are emptied every day.
-func (by *Restorer) countRows(ctx context.Context, in ScopeInput) (*sight, error) {
-	r, from, err := by.Replicas.OpenFor(ctx, in.Provider)
-	if err != nil {
-		return nil, err
-	}
-	m, _, _, err := by.Replicas.Resolve(ctx, r, from, in.Point)
-	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
-		return nil, nil //nolint:nilnil // nobody has it
-	}
-	if err != nil {
-		return nil, err
-	}
-	ordinary := !in.Scope.Holds(keepsake.TierCritical) && !in.Scope.Holds(keepsake.TierHigh)
-	references := map[string]bool{}
-	for _, key := range m.Facts.Keys {
-		references[key.Child] = true
-	}
-	at := &sight{id: in.Point, time: m.Time, kind: m.Type, rows: map[string]int64{}}
-	for i := range m.Tables {
-		if t := &m.Tables[i]; t.Kind != repository.KindLargeObjects && in.Scope.Holds(t.Tier) &&
-			(ordinary || t.Tier != keepsake.TierStandard || references[t.Whole()]) {
-			at.rows[t.Whole()] += t.Rows
-		}
-	}
-	return at, nil
-}
-
-// damageOf is the damage between two recovery points, or since then where after is nil. still is what is missed of
-// the losses.
-func damageOf(then, after *sight, losses, still []tableLoss) Damage {
-	d := Damage{Point: then.id, From: then.time, Rows: then.total(), Lost: lostOf(still)}
-	if then.at != nil {
-		d.Point = then.at.in.Manifest.ID
-	}
-	if after != nil {
-		d.To = after.time
-	}
-	for _, t := range losses {
-		d.Gone, d.Changed = d.Gone+t.gone, d.Changed+t.changed
-	}
-	return d
 }

@@ -119,7 +119,7 @@ func TestDamageSearchSaysHowFarItLooked(t *testing.T) {
 		}
 		return 100
 	})
-	after(s, 14)
+	after(s, 17) // some of them of the critical tier alone
 	if d, found, err := s.run(t.Context()); err != nil || !found || d.Gone != 90 || !d.From.Before(time.Unix(-399, 0)) ||
 		!d.To.After(time.Unix(-400, 0)) {
 		t.Errorf("it is there: %+v, %v, %v", d, found, err)

@@ -69,11 +69,31 @@ func (by *Restorer) ReadScope(ctx context.Context, in ScopeInput) (*ScopeAt, err
 	if err := in.Scope.Check(); err != nil {
 		return nil, err
 	}
-	r, from, err := by.Replicas.OpenFor(ctx, in.Provider)
+	o, err := by.open(ctx, in.Provider)
 	if err != nil {
 		return nil, err
 	}
-	m, list, _, err := by.Replicas.Resolve(ctx, r, from, in.Point)
+	return by.readScope(ctx, o, in)
+}
+
+// opened is the repository with what its providers list, read once for all points that are looked at.
+type opened struct {
+	repo *replicas.Repo
+	from []replicas.Provider
+	list replicas.Listing
+}
+
+func (by *Restorer) open(ctx context.Context, provider string) (o opened, err error) {
+	if o.repo, o.from, err = by.Replicas.OpenFor(ctx, provider); err != nil {
+		return o, err
+	}
+	o.list, err = replicas.ListManifests(ctx, o.from)
+	return o, err
+}
+
+func (by *Restorer) readScope(ctx context.Context, o opened, in ScopeInput) (*ScopeAt, error) {
+	r, from := o.repo, o.from
+	m, list, _, err := by.Replicas.ResolveIn(ctx, r, o.list, from, in.Point)
 	if err != nil {
 		return nil, err
 	}
