@@ -9,7 +9,6 @@ import (
 	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // pointsLookedAt is how many recovery points are opened before damage is looked for: how well they are kept decides
@@ -66,13 +65,7 @@ func findDamage(ctx context.Context, e *engine.Engine, in engine.ScopeInput) (*e
 	if err != nil {
 		return nil, err
 	}
-	var whole []console.Point
-	for _, p := range points {
-		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) || p.ID == newest {
-			whole = append(whole, console.Point{Point: p})
-		}
-	}
-	return console.SearchDamage(ctx, e, e, in, whole)
+	return console.DamageSearch{Looker: e, Lister: e}.Find(ctx, in, console.WholePoints(points, newest))
 }
 
 // say writes what it says where it does not mix with results.

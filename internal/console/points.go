@@ -117,17 +117,24 @@ func listPoints(ctx context.Context, tx db.Tx, p sqlcgen.ListPointsParams, f *sq
 // withTests turns rows into points, each with its newest test.
 func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]Point, error) {
 	points := make([]Point, len(rows))
-	ids := make([]string, len(rows))
 	for i, r := range rows {
 		var err error
 		if points[i], err = pointOf(r); err != nil {
 			return nil, err
 		}
-		ids[i] = r.ID
+	}
+	return points, fillTests(ctx, tx, points)
+}
+
+// fillTests fills in the latest test of each point.
+func fillTests(ctx context.Context, tx db.Tx, points []Point) error {
+	ids := make([]string, len(points))
+	for i, p := range points {
+		ids[i] = p.ID
 	}
 	tests, err := tx.ListLastTests(ctx, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	last := map[string]PointTest{}
 	for _, t := range tests {
@@ -138,7 +145,7 @@ func withTests(ctx context.Context, tx db.Tx, rows []sqlcgen.RecoveryPoint) ([]P
 			points[i].LastTest = &t
 		}
 	}
-	return points, nil
+	return nil
 }
 
 // GetPoint opens a recovery point. It returns what the console knows, and the tables from the manifest, read at the

@@ -66,7 +66,7 @@ func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 // whole are the newest recovery points that hold every tier.
 func (s *Standby) whole(ctx context.Context) ([]Point, error) {
 	list, err := s.engine.NewestPoints(ctx, standbyPoints)
-	return wholeOnes(list), err
+	return WholePoints(list, ""), err
 }
 
 // ListPoints returns the newest recovery points, without their tests.

@@ -50,7 +50,10 @@ func (c *Console) findDamageOn(
 	if err != nil {
 		return nil, err
 	}
-	return findDamage(ctx, p.Scopes, p.Engine, p.watch, in, points)
+	tests := func(ctx context.Context, points []Point) error {
+		return c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) error { return fillTests(ctx, tx, points) })
+	}
+	return findDamage(ctx, DamageSearch{p.Scopes, p.Engine, tests}, p.watch, in, points)
 }
 
 // weddingDamage asks for the newest damage of a wedding. An id that no wedding can have is an empty scope, which the
@@ -73,21 +76,27 @@ type PointLister interface {
 
 // findDamage looks for damage in the points, and in the platform after them; where one is named, in that one and those
 // before it.
-func findDamage(ctx context.Context, looker DamageLooker, lister PointLister, watch *platformWatch, in ScopedInput,
-	points []Point) (*engine.Damage, error) {
+func findDamage(ctx context.Context, search DamageSearch, watch *platformWatch, in ScopedInput, points []Point) (
+	*engine.Damage, error) {
 	of := engine.ScopeInput{Scope: in.Scope, PointsOnly: true}
 	if in.Point == "" || in.Point == "latest" {
 		of.PointsOnly = !watch.ask(ctx).Writable()
 	} else {
 		of.Point = in.Point
 	}
-	return SearchDamage(ctx, looker, lister, of, points)
+	return search.Find(ctx, of, points)
 }
 
-// SearchDamage looks for damage in points, newest first, and in those before them that any provider lists. Where in
-// names a point, it looks in that one and those before it.
-func SearchDamage(ctx context.Context, looker DamageLooker, lister PointLister, in engine.ScopeInput, points []Point) (
-	*engine.Damage, error) {
+// DamageSearch looks for damage and for the safe point before it.
+type DamageSearch struct {
+	Looker DamageLooker
+	Lister PointLister
+	Tests  func(ctx context.Context, points []Point) error // fills in their tests; nil: nobody knows of any
+}
+
+// Find looks for damage in points, newest first, and in those before them that any provider lists. Where in names a
+// point, it looks in that one and those before it.
+func (s DamageSearch) Find(ctx context.Context, in engine.ScopeInput, points []Point) (*engine.Damage, error) {
 	var ids []string
 	if in.Point != "" && in.Point != "latest" {
 		ids = append(ids, in.Point)
@@ -96,7 +105,7 @@ func SearchDamage(ctx context.Context, looker DamageLooker, lister PointLister, 
 	for _, p := range points {
 		ids = append(ids, p.ID)
 	}
-	all, err := lister.PointIDs(ctx)
+	all, err := s.Lister.PointIDs(ctx)
 	if err != nil && len(ids) == 0 {
 		return nil, err
 	}
@@ -105,18 +114,36 @@ func SearchDamage(ctx context.Context, looker DamageLooker, lister PointLister, 
 			ids = append(ids, id)
 		}
 	}
-	d, found, err := looker.FindDamage(ctx, in, ids)
-	if err != nil || !found {
+	d, found, looked := s.Looker.FindDamage(ctx, in, ids)
+	switch {
+	case looked != nil:
+		return nil, looked
+	case !found && err != nil && len(points) > 0: // nobody listed the older ones
+		return nil, &engine.LookedShort{Points: len(ids), Back: points[len(points)-1].Time, Err: err}
+	case !found:
 		return nil, err
 	}
 	if len(points) == 0 || d.Point < points[len(points)-1].ID {
-		// that its copies cannot be judged is said: it is not called safe
-		if list, err := lister.NewestPointsTo(ctx, d.Point, damagePoints); err == nil {
-			points = wholeOnes(list)
+		// where its copies or tests cannot be judged, none is called safe
+		if points, err = s.pointsTo(ctx, d.Point); err != nil {
+			points = nil
 		}
 	}
 	ChooseSafePoint(&d, points)
 	return &d, nil
+}
+
+// pointsTo lists recovery points from one on to the older ones, with their tests.
+func (s DamageSearch) pointsTo(ctx context.Context, id string) ([]Point, error) {
+	list, err := s.Lister.NewestPointsTo(ctx, id, damagePoints)
+	if err != nil {
+		return nil, err
+	}
+	points := WholePoints(list, "")
+	if s.Tests != nil {
+		err = s.Tests(ctx, points)
+	}
+	return points, err
 }
 
 // ChooseSafePoint sets d.Point to the newest of these points before the damage that is protected and failed no test,
@@ -160,7 +187,7 @@ func (p *platform) withNewest(ctx context.Context, points []Point) []Point {
 	if err != nil {
 		return points
 	}
-	unheard := slices.DeleteFunc(wholeOnes(list), func(p Point) bool {
+	unheard := slices.DeleteFunc(WholePoints(list, ""), func(p Point) bool {
 		return slices.ContainsFunc(points, func(known Point) bool { return known.ID == p.ID })
 	})
 	all := append(unheard, points...)

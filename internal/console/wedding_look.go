@@ -64,7 +64,7 @@ func (s *Standby) FindDamage(ctx context.Context, actor keepsake.Actor, in Scope
 	if err != nil {
 		return nil, err
 	}
-	return findDamage(ctx, s.engine, s.engine, s.watch, in, points)
+	return findDamage(ctx, DamageSearch{Looker: s.engine, Lister: s.engine}, s.watch, in, points)
 }
 
 func look(ctx context.Context, watch *platformWatch, wedding, point string,

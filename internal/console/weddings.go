@@ -452,16 +452,16 @@ func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 		c.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 		return d, nil
 	}
-	if points := wholeOnes(list); len(points) > 0 {
+	if points := WholePoints(list, ""); len(points) > 0 {
 		d.Newest = &points[0]
 	}
 	return d, nil
 }
 
-// wholeOnes are the recovery points that hold every tier.
-func wholeOnes(list []engine.Point) (points []Point) {
+// WholePoints leaves out points of some tiers only, but for the one that somebody named.
+func WholePoints(list []engine.Point, named string) (points []Point) {
 	for _, p := range list {
-		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) {
+		if p.Type == string(keepsake.BackupFull) || p.Type == string(keepsake.BackupIncremental) || p.ID == named {
 			points = append(points, Point{Point: p})
 		}
 	}

@@ -36,7 +36,10 @@ func (e *LookedShort) Error() string {
 // Unwrap returns what ended the search.
 func (e *LookedShort) Unwrap() error { return e.Err }
 
-var errManyReads = errors.New("looking further would read too many recovery points")
+var (
+	errManyReads = errors.New("looking further would read too many recovery points")
+	errWentAway  = errors.New("a recovery point that was being looked at went away or was found damaged")
+)
 
 // damageSearch looks for the newest damage in any number of recovery points, and reads some of them: the nearest, those
 // at distances that double, and where two that are compared differ by a damage, those that halve the distance.
@@ -61,7 +64,7 @@ type damageSearch struct {
 	reads, budget int
 	looked        int       // points, from the newest on, that have no damage between them
 	back          time.Time // of the oldest of these
-	span          *Damage   // a damage that is there, and is not narrowed down to neighbours yet
+	span          *Damage   // it emptied a table for good; between which neighbours is not known yet
 	astray        bool      // a difference was none between neighbours: the next from afar may be none either
 }
 
@@ -86,7 +89,7 @@ func (s *damageSearch) run(ctx context.Context) (d Damage, found bool, err error
 	d, found, err = s.find(ctx)
 	switch {
 	case err == nil:
-	case s.span != nil: // it is there, and nobody knows more exactly when
+	case s.span != nil: // that is no daily work, and nobody knows more exactly when it was
 		d, found, err = *s.span, true, nil
 	case s.looked > 0:
 		err = &LookedShort{Points: s.looked, Back: s.back, Err: err}
@@ -172,7 +175,7 @@ func (s *damageSearch) between(ctx context.Context, older, newer string) (d Dama
 		}
 	}
 	lasting := damaging(then.total(), still)
-	if lasting && !s.astray {
+	if lasting && !s.astray && slices.ContainsFunc(still, tableLoss.emptied) {
 		span := damageOf(then, after, losses, still)
 		s.span = &span
 	}
@@ -218,9 +221,9 @@ func (s *damageSearch) oldestHolding(ctx context.Context, without, with string) 
 			return nil, err
 		}
 		if mid == "" {
-			return s.see(ctx, s.index(with))
+			return s.again(ctx, with)
 		}
-		at, err := s.see(ctx, s.index(mid))
+		at, err := s.again(ctx, mid)
 		if err != nil {
 			return nil, err
 		}
@@ -233,10 +236,28 @@ func (s *damageSearch) oldestHolding(ctx context.Context, without, with string) 
 }
 
 func (s *damageSearch) both(ctx context.Context, older, newer string) (then, after *sight, err error) {
-	if then, err = s.see(ctx, s.index(older)); err == nil {
-		after, err = s.see(ctx, s.index(newer))
+	if then, err = s.again(ctx, older); err == nil {
+		after, err = s.again(ctx, newer)
 	}
 	return then, after, err
+}
+
+// again returns what a point holds that was seen already. It may have left memory, and be gone by now.
+func (s *damageSearch) again(ctx context.Context, id string) (*sight, error) {
+	i := s.index(id)
+	if i < 0 {
+		return nil, errWentAway
+	}
+	at, err := s.see(ctx, i)
+	if at == nil && err == nil {
+		err = errWentAway
+	}
+	return at, err
+}
+
+// tells is false of a point of the critical tier alone: of one, only the manifest is read.
+func (s *damageSearch) tells(at *sight) bool {
+	return at.absent() || wholeType(at.kind) || at.id == s.named
 }
 
 // see returns what a point holds. Where that tells nothing, since nobody has the point, it is damaged or it holds the
@@ -256,8 +277,8 @@ func (s *damageSearch) see(ctx context.Context, i int) (*sight, error) {
 			return nil, errManyReads
 		}
 		at, err := s.read(ctx, id)
-		if at != nil || err != nil {
-			s.reads++ // also of one that tells nothing in the end
+		if err != nil || at != nil && s.tells(at) {
+			s.reads++
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -265,7 +286,7 @@ func (s *damageSearch) see(ctx context.Context, i int) (*sight, error) {
 		case err != nil && (keepsake.CodeOf(err) != keepsake.CodeDamaged || s.newest == nil):
 			return nil, err
 		}
-		if at == nil || !at.absent() && !wholeType(at.kind) && id != s.named {
+		if at == nil || !s.tells(at) {
 			s.points = slices.Delete(s.points, i, i+1)
 			if s.newest != nil {
 				return nil, nil //nolint:nilnil // it tells nothing

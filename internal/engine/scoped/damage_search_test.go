@@ -119,13 +119,51 @@ func TestDamageSearchSaysHowFarItLooked(t *testing.T) {
 		}
 		return 100
 	})
-	after(s, 17) // some of them of the critical tier alone
-	if d, found, err := s.run(t.Context()); err != nil || !found || d.Gone != 90 || !d.From.Before(time.Unix(-399, 0)) ||
+	after(s, 14) // the difference is seen, and may be the work of many days
+	if d, found, err := s.run(t.Context()); found || !errors.As(err, &short) || !errors.Is(err, away) {
+		t.Errorf("nobody knows that it is a damage: %+v, %v, %v", d, found, err)
+	}
+	s = searchOf(func(i int) int64 {
+		if i < 400 {
+			return 0
+		}
+		return 100
+	})
+	after(s, 14)
+	if d, found, err := s.run(t.Context()); err != nil || !found || d.Gone != 100 || !d.From.Before(time.Unix(-399, 0)) ||
 		!d.To.After(time.Unix(-400, 0)) {
 		t.Errorf("it is there: %+v, %v, %v", d, found, err)
 	}
 	s = searchOf(func(i int) int64 { return 100 + 20*int64(i) }) // fewer every time, and never many at once
 	if d, found, err := s.run(t.Context()); found && d.Gone < 20 || err != nil && !errors.As(err, &short) {
 		t.Errorf("fewer every time: %+v, %v, %v", d, found, err)
+	}
+}
+
+// TestDamageSearchLosesAPoint: a point that is removed while the search goes on ends it, and nothing else.
+func TestDamageSearchLosesAPoint(t *testing.T) {
+	t.Parallel()
+	for lost := range 40 {
+		s := searchOf(func(i int) int64 {
+			if i < 300 {
+				return 10
+			}
+			return 100
+		})
+		s.most = 1 // so that points are read again
+		read, reads := s.read, 0
+		seen := map[string]bool{}
+		s.read = func(ctx context.Context, id string) (*sight, error) {
+			if reads++; reads > lost && seen[id] {
+				return nil, nil //nolint:nilnil // retention took it
+			}
+			seen[id] = true
+			return read(ctx, id)
+		}
+		var short *LookedShort
+		d, found, err := s.run(t.Context())
+		if err != nil && !errors.As(err, &short) || found && d.Gone != 90 {
+			t.Errorf("lost after %d reads: %+v, %v, %v", lost, d, found, err)
+		}
 	}
 }

@@ -66,10 +66,11 @@ func wholeType(kind keepsake.BackupType) bool {
 	return kind == keepsake.BackupFull || kind == keepsake.BackupIncremental
 }
 
-// opening returns what reads points from a repository that is opened once, at the first of them: each opening asks every
-// provider, and waits for one that hangs.
+// opening returns what reads points from a repository that is opened once, at the first of them: each opening asks
+// every provider, and waits for one that hangs.
 func (by *Restorer) opening(in ScopeInput) func(ctx context.Context, id string) (*sight, error) {
 	var o *opened
+	named := in.Point
 	return func(ctx context.Context, id string) (*sight, error) {
 		if o == nil {
 			fresh, err := by.open(ctx, in.Provider)
@@ -82,28 +83,30 @@ func (by *Restorer) opening(in ScopeInput) func(ctx context.Context, id string) 
 		if in.Scope.Wide() {
 			return by.countRows(ctx, *o, in)
 		}
-		return by.sightOf(ctx, *o, in)
+		return by.sightOf(ctx, *o, in, named)
 	}
 }
 
-// sightOf reads a wedding or an organization. It returns nil where nobody has the point.
-func (by *Restorer) sightOf(ctx context.Context, o opened, in ScopeInput) (*sight, error) {
-	at, err := by.readScope(ctx, o, in)
+// sightOf reads a wedding or an organization. It returns nil where nobody has the point. Of one of the critical tier
+// alone that nobody named it reads the manifest only.
+func (by *Restorer) sightOf(ctx context.Context, o opened, in ScopeInput, named string) (*sight, error) {
+	m, list, _, err := by.Replicas.ResolveIn(ctx, o.repo, o.list, o.from, in.Point)
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
-		if len(o.list.At[in.Point]) == 0 {
-			return nil, ctx.Err()
-		}
-		m, _, err := by.Replicas.ReadManifest(ctx, o.repo, o.list.Holders(o.from, in.Point), in.Point)
-		if err != nil {
-			return nil, ctx.Err()
-		}
-		return &sight{id: in.Point, time: m.Time}, nil
+		return nil, nil //nolint:nilnil // nobody has it
 	}
 	if err != nil {
 		return nil, err
 	}
-	// the point may have been named otherwise, as the latest
-	return &sight{id: in.Point, time: at.in.Manifest.Time, kind: at.in.Manifest.Type, at: at}, nil
+	out := &sight{id: in.Point, time: m.Time, kind: m.Type}
+	if !wholeType(m.Type) && in.Point != named {
+		out.rows = map[string]int64{}
+		return out, nil
+	}
+	out.at, err = by.readRows(ctx, o, m, list, in)
+	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil { // it does not hold the wedding
+		out.at, err = nil, nil
+	}
+	return out, err
 }
 
 // countRows counts the rows of whole tables. It reads none of them. Tables that nobody gave a tier and that reference

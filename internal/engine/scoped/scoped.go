@@ -92,11 +92,17 @@ func (by *Restorer) open(ctx context.Context, provider string) (o opened, err er
 }
 
 func (by *Restorer) readScope(ctx context.Context, o opened, in ScopeInput) (*ScopeAt, error) {
-	r, from := o.repo, o.from
-	m, list, _, err := by.Replicas.ResolveIn(ctx, r, o.list, from, in.Point)
+	m, list, _, err := by.Replicas.ResolveIn(ctx, o.repo, o.list, o.from, in.Point)
 	if err != nil {
 		return nil, err
 	}
+	return by.readRows(ctx, o, m, list, in)
+}
+
+// readRows reads the scope from the point of a manifest.
+func (by *Restorer) readRows(ctx context.Context, o opened, m *repository.Manifest, list replicas.Listing,
+	in ScopeInput) (*ScopeAt, error) {
+	r, from := o.repo, o.from
 	if in.Mode == "" {
 		in.Mode = scope.Missing
 	}
