@@ -71,10 +71,10 @@ func look(ctx context.Context, watch *platformWatch, wedding, point string,
 	damage func(context.Context) (*engine.Damage, error),
 	read func(point string) (engine.WeddingAt, error), preview func(context.Context, engine.ScopeInput) (*scope.Preview,
 		error)) (WeddingLook, error) {
-	looking, cancel := context.WithTimeout(ctx, LookTime)
-	defer cancel()
 	l := WeddingLook{Platform: watch.ask(ctx)}
+	looking, cancel := context.WithTimeout(ctx, LookTime)
 	l.Damage, l.Unsure = damage(looking)
+	cancel()
 	if point == "" {
 		if point = "latest"; l.Damage != nil {
 			point = l.Damage.Point
@@ -88,7 +88,9 @@ func look(ctx context.Context, watch *platformWatch, wedding, point string,
 	if err != nil {
 		return l, err
 	}
-	p, err := preview(looking, engine.ScopeInput{Scope: of, Point: l.Point, Mode: scope.Rewind})
+	comparing, cancel := context.WithTimeout(ctx, LookTime) // of its own: a search may have used up its time
+	defer cancel()
+	p, err := preview(comparing, engine.ScopeInput{Scope: of, Point: l.Point, Mode: scope.Rewind})
 	if err != nil {
 		return l, nil //nolint:nilerr // the wedding as it was is what was asked for; what is there now only stands beside it
 	}
