@@ -245,7 +245,7 @@ func (w *world) heldBackup(ctx context.Context, t *testing.T) (holder *pgx.Conn,
 	}
 	ended = make(chan output, 1)
 	go func() { ended <- program(ctx, w.env, "", "--config", w.config, "backup") }()
-	for waits := false; !waits; {
+	for waits := false; !waits && len(ended) == 0; {
 		waits = query[bool](t, w.platform, "select exists (select from pg_locks where relation = 'clients'::regclass and "+
 			"not granted) from pg_sleep(0.01)")
 	}

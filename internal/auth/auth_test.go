@@ -170,6 +170,19 @@ func TestNewPasswordEndsSessionsAndLocks(t *testing.T) {
 	}
 }
 
+// somebodyWaits returns when another session waits for a lock of the transaction's, or when done holds something. It
+// asks for no pg_stat_activity, of which a transaction sees a session that began later nothing.
+func somebodyWaits[T any](t *testing.T, tx db.Tx, done <-chan T) error {
+	t.Helper()
+	for waits := false; !waits && len(done) == 0; {
+		if err := tx.PG.QueryRow(t.Context(), "select exists (select from pg_locks where not granted and "+
+			"pg_backend_pid() = any (pg_blocking_pids(pid))) from pg_sleep(0.01)").Scan(&waits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // TestANewPasswordEndsSignInsOnTheirWay: one whose password was right when it was looked at does not begin a session
 // after all of them have ended.
 func TestANewPasswordEndsSignInsOnTheirWay(t *testing.T) {
@@ -189,12 +202,8 @@ func TestANewPasswordEndsSignInsOnTheirWay(t *testing.T) {
 			session, _, err := s.SignIn(t.Context(), try("amelia@example.org", password, ""))
 			done <- outcome{session, err}
 		}()
-		for waits := false; !waits && len(done) == 0; {
-			if err := tx.PG.QueryRow(t.Context(),
-				"select exists (select from pg_locks l where not l.granted and l.pid in (select pid from pg_stat_activity where "+
-					"datname = current_database()))").Scan(&waits); err != nil {
-				return err
-			}
+		if err := somebodyWaits(t, tx, done); err != nil {
+			return err
 		}
 		if _, err := tx.PG.Exec(t.Context(), "update sessions set ended_at = now(), end_reason = 'revoked' where "+
 			"ended_at is null"); err != nil {

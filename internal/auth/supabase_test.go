@@ -860,12 +860,8 @@ func TestAnEmailThatMovedWaitsForNobodyWithTheTrail(t *testing.T) {
 			_, _, err := e.s.SignIn(t.Context(), try(heir.Email, theirPassword, "192.0.2.1"))
 			in <- err
 		}()
-		for waits := false; !waits; {
-			const q = "select exists (select from pg_locks l join pg_stat_activity a using (pid) where not l.granted and " +
-				"a.datname = current_database()) from pg_sleep(0.01)"
-			if err := tx.PG.QueryRow(t.Context(), q).Scan(&waits); err != nil {
-				return err
-			}
+		if err := somebodyWaits(t, tx, in); err != nil {
+			return err
 		}
 		return audit.Record(t.Context(), tx, keepsake.System("test"),
 			audit.Entry{Action: "session.prove", Outcome: audit.Allowed})
