@@ -210,6 +210,7 @@ set state = case
     error_message = case
         when o.attempt >= @most_attempts::int
             and (o.cancel_requested_at is null or o.kind = any(@settling::text[])) then @error_message::text end,
+    ending = case when o.attempt < @most_attempts::int then o.ending end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id = @id and o.state = 'running' and o.fence || ' ' || o.heartbeat_at::text = @lease::text
 returning *;

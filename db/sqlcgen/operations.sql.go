@@ -198,6 +198,7 @@ set state = case
     error_message = case
         when o.attempt >= $2::int
             and (o.cancel_requested_at is null or o.kind = any($1::text[])) then $5::text end,
+    ending = case when o.attempt < $2::int then o.ending end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id = $6 and o.state = 'running' and o.fence || ' ' || o.heartbeat_at::text = $7::text
 returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending

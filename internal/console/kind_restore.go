@@ -251,14 +251,7 @@ var _ operation.Settler = restores{}
 
 func (k restores) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
 	var none operation.Report
-	o, p, url, err := k.targetOf(ctx, row)
-	if err != nil {
-		return none, err
-	}
-	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
-		return none, err
-	}
-	result, made, err := p.settled(ctx, row, url)
+	before, made, err := k.settled(ctx, row)
 	if err != nil {
 		return none, err
 	}
@@ -268,9 +261,16 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 			Level:   "info",
 			Message: "An earlier attempt had finished the restore. What it found is recorded now.",
 		})
-		return restoreReport(result), nil
+		return before, nil
 	}
-	result, err = p.Engine.Restore(ctx, engine.RestoreInput{
+	o, p, url, err := k.targetOf(ctx, row)
+	if err != nil {
+		return none, err
+	}
+	if err := k.c.mustBeApproved(ctx, p, row); err != nil {
+		return none, err
+	}
+	result, err := p.Engine.Restore(ctx, engine.RestoreInput{
 		Point:    o.Point,
 		Target:   url,
 		Create:   true,
@@ -288,21 +288,20 @@ func (k restores) Run(ctx context.Context, row operation.Operation, r report.Rep
 }
 
 // Settle asks the target whether the restore was finished: a worker may have been killed between its last COMMIT and
-// the end of the operation.
+// the end of the operation, or its COMMIT got no answer. What an attempt kept it kept after the row was claimed.
 func (k restores) Settle(ctx context.Context, row operation.Operation) (
 	found operation.Report, happened bool, err error) {
-	if len(row.Ending) == 0 {
-		return found, false, nil
-	}
-	_, p, url, err := k.targetOf(ctx, row)
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	err = k.c.db.InTx(ctx, keepsake.System("worker"), func(tx db.Tx) error {
+		now, err := tx.GetOperation(ctx, row.ID)
+		row.Ending = now.Ending
+		return err
+	})
 	if err != nil {
-		return found, false, err
+		return found, false, notAsked(err)
 	}
-	result, made, err := p.settled(ctx, row, url)
-	if err != nil || !made {
-		return found, false, err
-	}
-	return restoreReport(result), true, nil
+	return k.settled(ctx, row)
 }
 
 // targetOf returns an operation with its platform and the address of its new database.

@@ -3,10 +3,13 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -22,11 +25,16 @@ type restoreEnding struct {
 	Result engine.RestoreResult `json:"result"`
 }
 
-// keepTime bounds one try to keep it.
-const keepTime = 10 * time.Second
+// keepTime bounds one try to keep it. settleTime bounds finding out for somebody who cancelled, who waits for no session
+// that does not end.
+const (
+	keepTime   = 10 * time.Second
+	settleTime = 5 * time.Minute
+)
 
 // keepEnding keeps how a restore ends, as long as its worker holds the operation. While the console database does not
-// answer it tries again, until ctx ends: what nobody could ask about later does not become final.
+// answer it tries again, until ctx ends: what nobody could ask about later does not become final. What the database
+// refuses is not tried again.
 func (c *Console) keepEnding(ctx context.Context, row operation.Operation, e restoreEnding) error {
 	ending, err := json.Marshal(e)
 	if err != nil {
@@ -43,8 +51,11 @@ func (c *Console) keepEnding(ctx context.Context, row operation.Operation, e res
 			})
 			return err
 		})
-		if db.IsNoRows(err) {
+		switch {
+		case db.IsNoRows(err):
 			err = backoff.Permanent(progress.ErrLeaseLost)
+		case refusedForGood(err):
+			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	}, backoff.WithMaxElapsedTime(0))
@@ -54,16 +65,35 @@ func (c *Console) keepEnding(ctx context.Context, row operation.Operation, e res
 	return nil
 }
 
-// settled returns the report of a restore that an earlier attempt finished; made is false where none has.
-func (p *platform) settled(ctx context.Context, row operation.Operation, url keepsake.Secret) (
-	result engine.RestoreResult, made bool, err error) {
+// refusedForGood reports whether the console database said no, and will say it again.
+func refusedForGood(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && keepsake.CodeOf(err) != keepsake.CodeUnavailable &&
+		!pgerrcode.IsTransactionRollback(pg.Code)
+}
+
+// settled returns the report of a restore that an attempt finished which could not say so; made is false where none
+// has. It returns CodeUnknown where an attempt may have, and nobody can say.
+func (k restores) settled(ctx context.Context, row operation.Operation) (found operation.Report, made bool, err error) {
 	if len(row.Ending) == 0 { // no attempt came that far
-		return result, false, nil
+		return found, false, nil
 	}
 	var e restoreEnding
 	if err := json.Unmarshal(row.Ending, &e); err != nil {
-		return result, false, fmt.Errorf("decode how the restore ended: %w", err)
+		return found, false, notAsked(fmt.Errorf("decode how the restore ended: %w", err))
 	}
-	made, err = p.Engine.SettleRestore(ctx, url, e.End)
-	return e.Result, made, err
+	_, p, url, err := k.targetOf(ctx, row)
+	if err != nil {
+		return found, false, notAsked(err)
+	}
+	if made, err = p.Engine.SettleRestore(ctx, url, e.End); err != nil || !made {
+		return found, false, err
+	}
+	return restoreReport(e.Result), true, nil
+}
+
+// notAsked says that nobody could be asked whether a restore was finished.
+func notAsked(why error) error {
+	return keepsake.Errorf(keepsake.CodeUnknown, "An attempt may have finished this restore, and the new database cannot "+
+		"be asked. Nothing was changed since. It is unfinished as long as it has a schema keepsake_restore: %w", why)
 }

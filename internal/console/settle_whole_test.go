@@ -56,15 +56,18 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 		finishes  bool
 		cancelled bool
 		then      string // what somebody does to the new database meanwhile
+		forgotten bool   // the configuration does not name the server any more
 		state     console.State
 		same      bool // the new database is that of the first attempt
 	}{
-		{"finished", true, false, "", console.StateDone, true},
-		{"finished and cancelled", true, true, "", console.StateDone, true},
-		{"finished and put into place", true, false, "alter database COPY rename to COPY_placed", console.StateDone, true},
-		{"finished and dropped", true, false, "drop database COPY", console.StateDone, false},
-		{"not finished", false, false, "", console.StateDone, false},
-		{"not finished and cancelled", false, true, "", console.StateCancelled, true},
+		{"finished", true, false, "", false, console.StateDone, true},
+		{"finished and cancelled", true, true, "", false, console.StateDone, true},
+		{"finished and put into place", true, false, "alter database COPY rename to COPY_placed", false,
+			console.StateDone, true},
+		{"finished and dropped", true, false, "drop database COPY", false, console.StateDone, false},
+		{"finished on a server that nobody knows now", true, false, "", true, console.StateFailed, true},
+		{"not finished", false, false, "", false, console.StateDone, false},
+		{"not finished and cancelled", false, true, "", false, console.StateCancelled, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -124,6 +127,9 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 				run(c.then)
 			}
 			w.interrupt(o.ID)
+			if c.forgotten {
+				w.past("backup_operations", "update backup_operations set target = 'another'")
+			}
 			next := w.console(e, func(d *console.Deps) { d.Platforms[0].Targets = targets })
 			if c.cancelled {
 				if err := next.CancelOperation(t.Context(), admin, o.ID); err != nil {
@@ -147,15 +153,78 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 					t.Errorf("%+v", o)
 				}
 			}
+			if c.state == console.StateFailed && o.ErrorCode != keepsake.CodeUnknown {
+				t.Errorf("it failed as %s: %s", o.ErrorCode, o.ErrorMessage)
+			}
 			if n := w.count("select count(*) from audit_log where action = 'restore.end' and target = $1", o.ID); n != 1 {
 				t.Errorf("%d ends are on record", n)
 			}
 			if n := w.count("select count(*) from disaster_recovery_events where outcome = $1", string(c.state)); n != 1 {
 				t.Errorf("%d recoveries are on record as %s", n, c.state)
 			}
-			if n := w.count("select count(*) from backup_operations where state = 'done' and ending is not null"); n != 0 {
+			if n := w.count("select count(*) from backup_operations where ending is not null"); n != 0 {
 				t.Error("what was kept for the end is there after it")
 			}
 		})
+	}
+}
+
+// unansweredEngine is that of a worker whose last COMMIT gets no answer: nobody could ask, and now somebody can.
+type unansweredEngine struct {
+	*fakeEngine
+	made bool
+	kept chan struct{}
+}
+
+func (e *unansweredEngine) Restore(ctx context.Context, in engine.RestoreInput, r engine.Reporter) (
+	engine.RestoreResult, error) {
+	result, err := e.fakeEngine.Restore(ctx, in, r)
+	if err == nil {
+		err = in.Keep(ctx, result, engine.RestoreEnd{Transaction: "7"})
+	}
+	if err != nil {
+		return result, err
+	}
+	close(e.kept)
+	<-ctx.Done()
+	return result, keepsake.Errorf(keepsake.CodeUnknown, "it cannot be asked")
+}
+
+func (e *unansweredEngine) SettleRestore(_ context.Context, _ keepsake.Secret, end engine.RestoreEnd) (bool, error) {
+	return e.made && end.Transaction == "7", nil
+}
+
+// TestARestoreIsNotCalledCancelledUnseen: somebody cancels while its last COMMIT has no answer. What its own worker
+// kept for the end is what that worker asks about.
+func TestARestoreIsNotCalledCancelledUnseen(t *testing.T) {
+	t.Parallel()
+	for _, made := range []bool{true, false} {
+		w := newWorld(t)
+		e := &unansweredEngine{fakeEngine: newFakeEngine(), made: made, kept: make(chan struct{})}
+		e.points = []engine.Point{fakePoint("p1", time.Now(), "local", "s3", "away")}
+		c := w.console(e, func(d *console.Deps) {
+			d.Platforms[0].Targets = []console.Target{{Name: "server", URL: keepsake.Secret(testenv.DB(t))}}
+		})
+		if err := c.SyncPoints(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.run(c, true)
+		o, err := c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+			Point:        "p1",
+			Database:     "no_such_copy",
+			Scope:        keepsake.Everything(),
+			Confirmation: "no_such_copy",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-e.kept
+		if err := c.CancelOperation(t.Context(), admin, o.ID); err != nil {
+			t.Fatal(err)
+		}
+		state := map[bool]console.State{true: console.StateDone, false: console.StateCancelled}[made]
+		if o = await(t, c, o.ID, state); made && (o.Restore == nil || !o.Restore.Verified) {
+			t.Errorf("%+v", o)
+		}
 	}
 }

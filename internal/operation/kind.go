@@ -61,8 +61,9 @@ type Kind interface {
 // claimed once more, for Settle alone.
 type Settler interface {
 	Kind
-	// Settle finds out whether an earlier attempt did what was asked for, and does nothing of it. It returns CodeUnknown
-	// when nobody can say. So does Run, when it cannot say that of its own attempt or of an earlier one.
+	// Settle finds out whether an attempt did what was asked for, an earlier one or the one that Run has just ended, and
+	// does nothing of it. It returns CodeUnknown when nobody can say. So does Run, when it cannot say that of its own
+	// attempt or of an earlier one.
 	Settle(ctx context.Context, o Operation) (r Report, happened bool, err error)
 }
 

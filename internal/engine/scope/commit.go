@@ -6,27 +6,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
-	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/engine/commit"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // Session opens another session on the live platform. It may write.
 type Session func(context.Context) (*pgx.Conn, error)
-
-// commitTime is how long the answer to a COMMIT is waited for, whoever cancels meanwhile. SettleTime bounds asking
-// whether a restore was committed. firstAsk and longestAsk are between two questions.
-const (
-	commitTime = 30 * time.Second
-	SettleTime = 5 * time.Minute
-	firstAsk   = 250 * time.Millisecond
-	longestAsk = 5 * time.Second
-)
 
 // restoreKey is the advisory lock, in the platform, that the one session has which writes a restore.
 func restoreKey(restore string) int64 {
@@ -41,20 +29,14 @@ func lockRestore(ctx context.Context, tx pgx.Tx, restore string) error {
 	return err
 }
 
-// commit commits. Where the server's answer does not arrive, it asks on another session whether that happened, and
+// makeFinal commits. Where the server's answer does not arrive, it asks on another session whether that happened, and
 // returns CodeUnknown when nobody can say. Whoever cancels meanwhile comes too late.
-func commit(ctx context.Context, tx pgx.Tx, open Session, u *Undo) error {
-	if err := ctx.Err(); err != nil {
+func makeFinal(ctx context.Context, tx pgx.Tx, open Session, u *Undo) error {
+	answered, err := commit.Try(ctx, tx.Commit)
+	if answered {
 		return err
 	}
-	late := context.WithoutCancel(ctx)
-	committing, cancel := context.WithTimeout(late, commitTime)
-	defer cancel()
-	err := tx.Commit(committing)
-	if err == nil || refusesCommit(err) {
-		return err
-	}
-	asking, stop := context.WithTimeout(late, SettleTime)
+	asking, stop := context.WithTimeout(context.WithoutCancel(ctx), commit.AskTime)
 	defer stop()
 	stands, asked := Stands(asking, open, u)
 	switch {
@@ -67,13 +49,6 @@ func commit(ctx context.Context, tx pgx.Tx, open Session, u *Undo) error {
 	}
 	return keepsake.Errorf(keepsake.CodeUnavailable,
 		"the session on the live platform ended before its rows were final, so nothing was changed: %w", err)
-}
-
-// refusesCommit reports whether the server said no to a COMMIT. An error that ends the session may come after the
-// commit, and pgconn.SafeToRetry calls a connection that broke under a statement safe.
-func refusesCommit(err error) bool {
-	var pg *pgconn.PgError
-	return errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR"
 }
 
 // Await returns when no session writes the restore any more: what it wrote can be seen, or never will be.
@@ -121,33 +96,12 @@ func Stands(ctx context.Context, open Session, u *Undo) (stands bool, err error)
 
 // asking asks the platform on a session of its own, and again while it does not answer or uses the rows itself.
 func asking(ctx context.Context, open Session, ask func(*pgx.Conn) error) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	return commit.Ask(ctx, func() error {
 		conn, err := open(ctx)
 		if err != nil {
-			if keepsake.CodeOf(err) != keepsake.CodeUnavailable {
-				err = backoff.Permanent(err)
-			}
-			return struct{}{}, err
+			return err
 		}
 		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-		err = ask(conn)
-		switch stateOf(err) {
-		case pgerrcode.LockNotAvailable, pgerrcode.SerializationFailure, pgerrcode.DeadlockDetected:
-		case "":
-			if err != nil && !conn.IsClosed() {
-				err = backoff.Permanent(err)
-			}
-		default:
-			var pg *pgconn.PgError
-			if errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" {
-				err = backoff.Permanent(err)
-			}
-		}
-		return struct{}{}, err
-	}, backoff.WithBackOff(&backoff.ExponentialBackOff{
-		InitialInterval: firstAsk,
-		Multiplier:      2,
-		MaxInterval:     longestAsk,
-	}), backoff.WithMaxElapsedTime(0))
-	return err
+		return ask(conn)
+	})
 }

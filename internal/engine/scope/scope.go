@@ -183,7 +183,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
-			return commit(ctx, tx, a.Session, undo)
+			return makeFinal(ctx, tx, a.Session, undo)
 		})
 	})
 	return applied, fresh, err
@@ -334,7 +334,7 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (appli
 				return keepsake.Errorf(keepsake.CodeUnavailable,
 					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
 			}
-			return commit(ctx, tx, a.Session, next)
+			return makeFinal(ctx, tx, a.Session, next)
 		})
 	})
 	return applied, tables, err

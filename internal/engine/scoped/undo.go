@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/commit"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -182,7 +183,7 @@ func (by *Restorer) done(ctx context.Context, a ScopeApply) (done *ScopeResult, 
 	if !a.Again {
 		return nil, nil, nil // it was never begun
 	}
-	asking, cancel := context.WithTimeout(ctx, scope.SettleTime)
+	asking, cancel := context.WithTimeout(ctx, commit.AskTime)
 	defer cancel()
 	if err := scope.Await(asking, by.writer, a.Restore); err != nil {
 		return nil, nil, notKnown(err)

@@ -6,19 +6,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wedsync/keepsake/internal/engine/commit"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// commitTime is how long the answer to the last COMMIT is waited for, whoever cancels meanwhile. endedTime bounds
-// asking afterwards whether it was committed.
-const (
-	commitTime = 30 * time.Second
-	endedTime  = time.Minute
-)
+// stepTime bounds each step of asking how a restore ended, of a server that takes connections and says nothing.
+const stepTime = 30 * time.Second
 
 // end names the transaction that the session is in, for Ended.
 func (t *Target) end(ctx context.Context) (report.RestoreEnd, error) {
@@ -27,24 +24,20 @@ func (t *Target) end(ctx context.Context) (report.RestoreEnd, error) {
 	return e, err
 }
 
-// commit makes the restore final. Where the server's answer does not arrive, it asks on another session whether that
-// happened, and returns CodeUnknown when nobody can say. Whoever cancels meanwhile comes too late.
-func (t *Target) commit(ctx context.Context, e report.RestoreEnd) error {
-	if err := ctx.Err(); err != nil {
+// makeFinal commits the end of the restore. Where the server's answer does not arrive, it asks on another session
+// whether that happened, and returns CodeUnknown when nobody can say. Whoever cancels meanwhile comes too late.
+func (t *Target) makeFinal(ctx context.Context, e report.RestoreEnd) error {
+	answered, err := commit.Try(ctx, func(ctx context.Context) error {
+		tag, err := t.conn.Exec(ctx, "commit")
+		if err == nil && tag.String() == "ROLLBACK" {
+			return pgx.ErrTxCommitRollback
+		}
+		return err
+	})
+	if answered {
 		return err
 	}
-	late := context.WithoutCancel(ctx)
-	committing, cancel := context.WithTimeout(late, commitTime)
-	defer cancel()
-	tag, err := t.conn.Exec(committing, "commit")
-	if err == nil && tag.String() == "ROLLBACK" {
-		return pgx.ErrTxCommitRollback
-	}
-	var pg *pgconn.PgError
-	if err == nil || errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" {
-		return err
-	}
-	asking, stop := context.WithTimeout(late, endedTime)
+	asking, stop := context.WithTimeout(context.WithoutCancel(ctx), commit.AskTime)
 	defer stop()
 	switch made, asked := Ended(asking, t.options, e); {
 	case asked != nil:
@@ -57,40 +50,74 @@ func (t *Target) commit(ctx context.Context, e report.RestoreEnd) error {
 	return fmt.Errorf("commit the end of the restore: %w", err)
 }
 
-// Ended waits until no session writes the restore any more, and reports whether its last transaction, the one that
-// takes the mark away, was committed. The database may have another name since. One that was dropped was as good as
-// never made. Ended writes nothing. It returns CodeUnknown where the server cannot say.
+// Ended waits until no session writes the restore any more, however long one does, and reports whether its last
+// transaction, the one that takes the mark away, was committed. The database may have another name since. One that was
+// dropped was as good as never made. Ended writes nothing. It returns an error where the server gives no answer, and
+// CodeUnknown where it cannot say.
 func Ended(ctx context.Context, o Options, e report.RestoreEnd) (made bool, err error) {
+	for held := true; held && err == nil; {
+		err = commit.Ask(ctx, func() (err error) {
+			made, held, err = ended(ctx, o, e)
+			return err
+		})
+	}
+	return made, err
+}
+
+// ended asks once. held reports that a session writes the restore.
+func ended(ctx context.Context, o Options, e report.RestoreEnd) (made, held bool, err error) {
 	o.Create = true // one that is not there is an answer
-	o.Waits = func() {}
 	t := &Target{options: o}
 	defer func() { t.Close(ctx) }()
-	if err := t.connect(ctx); err != nil {
-		return false, err
+	if err := within(ctx, t.connect); err != nil {
+		return false, false, err
 	}
-	own, err := identify(ctx, t.conn)
-	if err != nil {
-		return false, fmt.Errorf("ask the target who it is: %w", err)
+	was, own := identity{system: e.System, started: e.Started, oid: e.Database}, identity{}
+	if err := within(ctx, func(ctx context.Context) (err error) {
+		own, err = identify(ctx, t.conn)
+		return err
+	}); err != nil {
+		return false, false, fmt.Errorf("ask the target who it is: %w", err)
 	}
-	was := identity{system: e.System, started: e.Started, oid: e.Database}
 	here := !t.absent && own.same(was)
 	own.oid = was.oid
 	if !own.same(was) {
-		return false, t.strange(ctx)
+		return false, false, within(ctx, t.strange)
 	}
 	if here {
-		if err := t.lock(ctx); err != nil {
-			return false, err
+		err := within(ctx, t.tryLock)
+		if state(err) == pgerrcode.LockNotAvailable {
+			return false, true, nil
+		}
+		if err != nil {
+			return false, false, fmt.Errorf("lock the target: %w", err)
 		}
 	}
-	var there bool
+	err = within(ctx, func(ctx context.Context) (err error) {
+		made, err = t.committed(ctx, e, here)
+		return err
+	})
+	return made, false, err
+}
+
+func within(ctx context.Context, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	return step(ctx)
+}
+
+// committed asks the restore's own server how the last transaction ended. A database that is here and marked is
+// unfinished, whatever else happened to it.
+func (t *Target) committed(ctx context.Context, e report.RestoreEnd, here bool) (bool, error) {
+	var there, marked bool
 	var status *string
-	err = t.conn.QueryRow(ctx, "select exists (select from pg_database where oid = $1::text::oid), "+
-		"pg_xact_status($2::text::xid8)", e.Database, e.Transaction).Scan(&there, &status)
+	err := t.conn.QueryRow(ctx, "select exists (select from pg_database where oid = $1::text::oid), "+
+		"pg_xact_status($2::text::xid8), $3::bool and to_regnamespace('keepsake_restore') is not null",
+		e.Database, e.Transaction, here).Scan(&there, &status, &marked)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("ask the target how the restore ended: %w", err)
-	case !there:
+	case !there, marked:
 		return false, nil
 	case status != nil && *status == "committed":
 		return true, nil
@@ -102,10 +129,11 @@ func Ended(ctx context.Context, o Options, e report.RestoreEnd) (made bool, err 
 }
 
 // strange says what a server means for an earlier restore that is not known to be the one which it ran on: nothing
-// where the database is not there, is empty or is marked as unfinished.
+// where the database is empty or marked as unfinished.
 func (t *Target) strange(ctx context.Context) error {
 	if t.absent {
-		return nil
+		return keepsake.Errorf(keepsake.CodeUnknown, "the server of database %q has started again since, or is another one, "+
+			"and has no database of that name", t.Name)
 	}
 	if err := t.conn.QueryRow(ctx, "select to_regnamespace('keepsake_restore') is not null").Scan(&t.marked); err != nil ||
 		t.marked {

@@ -218,14 +218,11 @@ func (t *Target) Begin(ctx context.Context) ([]keepsake.Exception, error) {
 }
 
 func (t *Target) lock(ctx context.Context) error {
-	if err := t.exec(ctx, "set lock_timeout = '"+lockWait+"'"); err != nil {
-		return err
-	}
-	_, err := t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
+	err := t.tryLock(ctx)
 	if state(err) == pgerrcode.LockNotAvailable && t.options.Waits != nil {
 		t.options.Waits()
 		for state(err) == pgerrcode.LockNotAvailable {
-			_, err = t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
+			err = t.tryLock(ctx)
 		}
 	}
 	if state(err) == pgerrcode.LockNotAvailable {
@@ -236,6 +233,15 @@ func (t *Target) lock(ctx context.Context) error {
 		return fmt.Errorf("lock the target: %w", err)
 	}
 	return t.exec(ctx, "set lock_timeout = 0")
+}
+
+// tryLock returns LockNotAvailable where another session has the lock for longer than lockWait.
+func (t *Target) tryLock(ctx context.Context) error {
+	if err := t.exec(ctx, "set lock_timeout = '"+lockWait+"'"); err != nil {
+		return err
+	}
+	_, err := t.conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockKey))
+	return err
 }
 
 // Fail writes into the mark why the restore ended, for people who look into the database.
@@ -268,7 +274,7 @@ func (t *Target) Finish(ctx context.Context, last func() error,
 		err = keep(ctx, end)
 	}
 	if err == nil {
-		err = t.commit(ctx, end)
+		err = t.makeFinal(ctx, end)
 	}
 	if err != nil {
 		_, _ = t.conn.Exec(context.WithoutCancel(ctx), "rollback")
