@@ -115,7 +115,7 @@ func (c *backupCommand) Run(a *app) error {
 	switch {
 	case !r.Protected:
 		return errExit(exitUnprotected)
-	case r.WithoutWeddings:
+	case r.WithoutWeddings, len(r.Doubts) > 0:
 		return errExit(exitExceptions)
 	}
 	return nil
@@ -144,6 +144,10 @@ func (a *app) printBackup(r engine.BackupResult) {
 	} else {
 		a.printf("NOT PROTECTED: %s. %s\nThe command is: keepsake repair %s\n", r.Lacks,
 			keepsake.JudgeProtection(r.Copies).Remedy(), r.Point)
+	}
+	if words := keepsake.DoubtWords(r.Doubts); words != "" {
+		a.printf("SUSPECT: %s\nA restore of the latest recovery point takes an older one. Look at it; if it is right, say so: "+
+			"keepsake mark %s --accept\n", words, r.Point)
 	}
 	a.printNotCarried(r.NotCarried)
 	for _, words := range r.Unmapped {
@@ -240,6 +244,9 @@ func (c *pointsCommand) Run(a *app) error {
 		protected := protectedWords(p, list.Unasked, c.Provider != "")
 		if p.Locked {
 			protected += ", locked"
+		}
+		if p.Suspect() {
+			protected += ", suspect"
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Time.Format("2006-01-02 15:04:05 MST"), p.Type,
 			count(p.Rows),

@@ -15,13 +15,16 @@ type markCommand struct {
 	Label  map[string]string `help:"A label to set, such as deploy=blue; an empty value removes it. May be repeated." placeholder:"NAME=VALUE"`
 	Lock   bool              `help:"Keep it whatever the retention rules say." xor:"lock"`
 	Unlock bool              `help:"Leave it to the retention rules." xor:"lock"`
+	Accept bool              `help:"Say that it is right: latest may mean it, whatever the backup found." xor:"trust"`
+	Doubt  bool              `help:"Say that it is not right: latest passes it by." xor:"trust"`
 
 	point  string         // the id, where latest was asked for
 	change map[string]any // what it was and what it is
 }
 
 func (c *markCommand) deed() deed {
-	detail := map[string]any{"labels": c.Label, "lock": c.Lock, "unlock": c.Unlock}
+	detail := map[string]any{"labels": c.Label, "lock": c.Lock, "unlock": c.Unlock,
+		"accept": c.Accept, "doubt": c.Doubt}
 	if c.Note != nil {
 		detail["note"] = *c.Note
 	}
@@ -30,8 +33,9 @@ func (c *markCommand) deed() deed {
 }
 
 func (c *markCommand) Run(a *app) error {
-	if c.Note == nil && len(c.Label) == 0 && !c.Lock && !c.Unlock {
-		return keepsake.Errorf(keepsake.CodeInvalid, "say what to change: --note, --label, --lock or --unlock")
+	if c.Note == nil && len(c.Label) == 0 && !c.Lock && !c.Unlock && !c.Accept && !c.Doubt {
+		return keepsake.Errorf(keepsake.CodeInvalid,
+			"say what to change: --note, --label, --lock, --unlock, --accept or --doubt")
 	}
 	e, _, err := a.engine()
 	if err != nil {
@@ -46,10 +50,17 @@ func (c *markCommand) Run(a *app) error {
 		Note:   p.Note,
 		Labels: map[string]string{},
 		Locked: (p.Locked || c.Lock) && !c.Unlock,
+		Trust:  p.Trust,
 		By:     commandLine,
 	}
 	if c.Note != nil {
 		m.Note = *c.Note
+	}
+	switch {
+	case c.Accept:
+		m.Trust = keepsake.TrustAccepted
+	case c.Doubt:
+		m.Trust = keepsake.TrustDoubted
 	}
 	for _, labels := range []map[string]string{p.Labels, c.Label} {
 		for name, value := range labels {
@@ -63,9 +74,9 @@ func (c *markCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked},
-		map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked})
-	p.Note, p.Labels, p.Locked = m.Note, m.Labels, m.Locked
+	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked,
+		"trust": p.Trust}, map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked, "trust": m.Trust})
+	p.Note, p.Labels, p.Locked, p.Trust = m.Note, m.Labels, m.Locked, m.Trust
 	if len(kept.Missing) > 0 {
 		a.sayf("The mark is %s. keepsake repair copies it.", kept)
 	}

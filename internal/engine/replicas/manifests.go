@@ -23,29 +23,38 @@ type Listing struct {
 	At     map[string]map[string]bool // manifest id → provider names
 	Failed map[string]error           // providers whose list could not be read
 
-	// Passed are recovery points that latest passed by, newest first, because nobody could read them: see Resolve.
+	// Passed are recovery points that latest passed by, newest first: see Resolve.
 	Passed []Passed
+	// Suspect says in words that the point which was asked for by its id is suspect; "" where it is not.
+	Suspect string
 
 	erasures map[string]map[string]bool // object → provider names
 }
 
-// Passed is a recovery point that nobody could read, and why.
+// Passed is a recovery point that nobody could read, or that is suspect, and why.
 type Passed struct {
-	ID  string
-	Err error
+	ID      string
+	Err     error
+	Suspect bool
 }
 
 // Words says that an older recovery point is read instead.
 func (p Passed) Words() string {
+	if p.Suspect {
+		return "The newer recovery point " + p.ID + " is suspect, so an older one is taken. " + keepsake.MessageOf(p.Err)
+	}
 	return "The newer recovery point " + p.ID + " cannot be read, so an older one is taken. " +
 		keepsake.Sentence(keepsake.MessageOf(p.Err))
 }
 
-// PassedWords says the same of each.
-func (l Listing) PassedWords() []string {
+// Warnings says in words what somebody has to know of the recovery point that was found.
+func (l Listing) Warnings() []string {
 	var words []string
 	for _, p := range l.Passed {
 		words = append(words, p.Words())
+	}
+	if l.Suspect != "" {
+		words = append(words, "This recovery point is suspect. "+l.Suspect)
 	}
 	return words
 }
@@ -286,8 +295,8 @@ func Preferring(first, all []Provider) []Provider {
 }
 
 // Resolve finds a recovery point by its id or by the word latest, and loads it. While there is a point that covers
-// every tier, latest never means one of the critical tier alone. Newer points that nobody can read are in the listing's
-// Passed.
+// every tier, latest never means one of the critical tier alone, and it never means a suspect one. Newer points that
+// nobody can read, and suspect ones, are in the listing's Passed.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing,
 	[]report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
@@ -302,34 +311,53 @@ func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Pro
 	*repository.Manifest, Listing, []report.VerifyFinding, error) {
 	if point != LatestWhole && point != "" {
 		m, damaged, err := s.ReadLoaded(ctx, r, l, providers, point)
+		if err == nil {
+			l.Suspect, err = SuspectWords(ctx, r, providers, m)
+		}
 		return m, l, damaged, err
 	}
 	var damaged []report.VerifyFinding
 	var first *repository.Manifest
+	suspects := false
 	for _, id := range l.NewestFirst() {
 		m, bad, err := s.ReadLoaded(ctx, r, l, providers, id)
 		damaged = append(damaged, bad...)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, l, nil, ctx.Err()
-			}
-			l.Passed = append(l.Passed, Passed{id, err})
-			continue
+		words := ""
+		if err == nil {
+			words, err = SuspectWords(ctx, r, providers, m)
 		}
-		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
+		whole := err == nil && (m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental)
+		switch {
+		case ctx.Err() != nil:
+			return nil, l, nil, ctx.Err()
+		case err != nil:
+			l.Passed = append(l.Passed, Passed{ID: id, Err: err})
+		case words != "" && whole:
+			suspects = true
+			l.Passed = append(l.Passed, Passed{ID: id, Err: errors.New(words), Suspect: true})
+		case whole:
 			return m, l, damaged, nil
-		}
-		if first == nil {
+		case first == nil && words == "":
 			first = m
 		}
 	}
 	switch {
+	case suspects:
+		return nil, l, damaged, onlySuspects(l.Passed)
 	case first != nil:
 		return first, l, damaged, nil
 	case len(l.Passed) > 0:
 		return nil, l, damaged, l.Passed[0].Err
 	}
 	return nil, l, nil, NoPoint(r, l)
+}
+
+// onlySuspects returns the error that there is nothing that latest could mean.
+func onlySuspects(passed []Passed) error {
+	i := slices.IndexFunc(passed, func(p Passed) bool { return p.Suspect })
+	return keepsake.Errorf(keepsake.CodeConflict, "every recovery point that covers all tiers and can be read is suspect, so "+
+		"latest means none of them: name one, or say that it is right with keepsake mark --accept. The newest is %s. %w",
+		passed[i].ID, passed[i].Err)
 }
 
 // NoPoint returns the error that no provider lists a recovery point. It names the providers that were not asked,

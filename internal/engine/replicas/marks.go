@@ -1,6 +1,7 @@
 package replicas
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -19,6 +21,7 @@ type PointMark struct {
 	Note   string            `json:"note"`
 	Labels map[string]string `json:"labels,omitempty"`
 	Locked bool              `json:"locked,omitempty"` // retention never removes it
+	Trust  keepsake.Trust    `json:"trust,omitempty"`
 	By     string            `json:"by,omitempty"`
 	At     time.Time         `json:"at"`
 }
@@ -81,11 +84,31 @@ func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) 
 			var m PointMark
 			// notes that cannot be read leave the point as it was made
 			if err == nil && note != nil && json.Unmarshal(note.Plain, &m) == nil {
-				p.Note, p.Locked = m.Note, m.Locked
+				p.Note, p.Locked, p.Trust = m.Note, m.Locked, m.Trust
 				p.Labels = maps.Clone(m.Labels)
 			}
 			return err
 		})
 	}
 	return g.Wait()
+}
+
+// SuspectWords says why a recovery point is suspect, "" where it is not.
+func SuspectWords(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) (string, error) {
+	places, _ := notePlaces(ctx, from, pointTopics+"/"+m.ID)
+	note, _, err := newestThatOpens(ctx, r, places)
+	if err != nil {
+		return "", err
+	}
+	var said PointMark
+	if note != nil && json.Unmarshal(note.Plain, &said) != nil { // what cannot be read leaves the point as it was made
+		said = PointMark{}
+	}
+	switch {
+	case !said.Trust.Suspect(m.Doubts):
+		return "", nil
+	case said.Trust == keepsake.TrustDoubted:
+		return cmp.Or(said.By, "Somebody") + " said that it is not right.", nil
+	}
+	return keepsake.DoubtWords(m.Doubts), nil
 }

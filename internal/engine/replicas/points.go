@@ -202,6 +202,7 @@ func (s *Set) pointOf(r *Repo, l Listing, m *repository.Manifest) report.Point {
 		ChunksNew:   m.Stats.ChunksNew,
 		Seconds:     m.Stats.Seconds,
 		Covers:      m.Coverage(),
+		Doubts:      m.Doubts,
 	}
 	for _, prov := range r.Providers {
 		c := keepsake.Copy{

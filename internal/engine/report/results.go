@@ -48,6 +48,8 @@ type BackupResult struct {
 	// WithoutWeddings says that, because of these keys, no single wedding or organization can be brought back from the
 	// point.
 	WithoutWeddings bool `json:"without_weddings,omitempty"`
+	// Doubts says why the point may show damage. With any, it is suspect: latest passes it by.
+	Doubts []keepsake.Doubt `json:"doubts,omitempty"`
 	// Covers says what the point covers. What a program prints of a result does not hold it.
 	Covers *keepsake.Coverage `json:"-"`
 }
@@ -61,6 +63,8 @@ type Point struct {
 	Labels      map[string]string      `json:"labels,omitempty"`
 	Weddings    []keepsake.WeddingMark `json:"weddings,omitempty"`
 	Locked      bool                   `json:"locked,omitempty"` // retention never removes it
+	Doubts      []keepsake.Doubt       `json:"doubts,omitempty"` // why it may show damage
+	Trust       keepsake.Trust         `json:"trust,omitempty"`  // what somebody said of it
 	Database    string                 `json:"database"`
 	Server      string                 `json:"server"` // version of the platform's server, "15.4"
 	Tables      int                    `json:"tables"`
@@ -78,6 +82,20 @@ type Point struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// Covers says what the point covers, or is nil where its manifest does not tell. A list does not show it.
 	Covers *keepsake.Coverage `json:"-"`
+}
+
+// Suspect reports whether the point is passed by where somebody asks for the latest one.
+func (p Point) Suspect() bool { return p.Trust.Suspect(p.Doubts) }
+
+// DoubtWords says why the point is suspect; "" where it is not.
+func (p Point) DoubtWords() string {
+	switch {
+	case !p.Suspect():
+		return ""
+	case p.Trust == keepsake.TrustDoubted:
+		return "Somebody said that it is not right."
+	}
+	return keepsake.DoubtWords(p.Doubts)
 }
 
 // PointDetail is one recovery point opened.

@@ -22,11 +22,14 @@ type Manifest struct {
 	// Covers says which weddings and vendors the snapshot has. It is nil where the backup could not tell.
 	Covers *keepsake.WeddingCoverage `json:"covers,omitempty"`
 	Parent string                    `json:"parent,omitempty"` // the point whose unchanged page ranges were taken over
-	Tool   string                    `json:"tool"`             // version of keepsake that wrote it
-	Source Source                    `json:"source"`
-	Schema []Chunk                   `json:"schema"` // pg_dump's custom-format archive, cut into chunks
-	Index  Index                     `json:"index"`
-	Stats  Stats                     `json:"stats"`
+	// Compared is the point whose tables were compared with these; "" where nobody could. Doubts is what that showed.
+	Compared string           `json:"compared,omitempty"`
+	Doubts   []keepsake.Doubt `json:"doubts,omitempty"`
+	Tool     string           `json:"tool"` // version of keepsake that wrote it
+	Source   Source           `json:"source"`
+	Schema   []Chunk          `json:"schema"` // pg_dump's custom-format archive, cut into chunks
+	Index    Index            `json:"index"`
+	Stats    Stats            `json:"stats"`
 
 	// What follows lies in index pages. Load reads it.
 

@@ -192,7 +192,7 @@ func (r *restore) choose(ctx context.Context) (err error) {
 	})
 	r.manifest, r.source = m, replicas.NewSource(repo, from, m.ID, r.track)
 	r.result.Damaged = append(r.result.Damaged, damaged...)
-	for _, words := range list.PassedWords() {
+	for _, words := range list.Warnings() {
 		r.track.Warnf("%s", words)
 	}
 	r.result.Point = m.ID

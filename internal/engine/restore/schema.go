@@ -56,7 +56,7 @@ func (by *Restorer) Schema(ctx context.Context, point, provider string, numbers 
 		return "", err
 	}
 	var b strings.Builder
-	for _, words := range list.PassedWords() {
+	for _, words := range list.Warnings() {
 		b.WriteString("-- " + strings.Join(strings.Fields(words), " ") + "\n\n")
 	}
 	for _, s := range scripts {

@@ -101,7 +101,7 @@ type Preview struct {
 	Holding     int64            `json:"chunks_holding"` // of those read, the ones that held rows of the scope
 	ChunksTotal int64            `json:"chunks_total"`
 	Seconds     float64          `json:"seconds"`
-	Passed      []string         `json:"passed,omitempty"` // newer recovery points that cannot be read, in words
+	Passed      []string         `json:"passed,omitempty"` // why it is not the newest recovery point, or is suspect
 }
 
 // Touched returns the weddings that the preview touches when some rows are left out.

@@ -42,8 +42,9 @@ type backup struct {
 	tools    pgtool.Tools
 	snapshot *platform.Snapshot
 	parent   *repository.Manifest
-	parentAt map[string]bool // the providers that list it, and have all of it
-	was      parentIndex     // of the parent
+	parentAt map[string]bool      // the providers that list it, and have all of it
+	was      parentIndex          // of the parent
+	before   *repository.Manifest // the newest that is trusted: this one is compared with it
 	index    *replicas.Index
 	lanes    []*replicas.Lane
 	manifest *repository.Manifest
@@ -58,6 +59,7 @@ type backup struct {
 	pages   map[repository.ChunkID]repository.Ref // slots and runs of the recovery point, and in the end its chunks
 	late    []*latePage
 
+	listing             replicas.Listing
 	lastID              string // of the manifests and erasures that providers list; empty: none
 	newest              uint64 // the transaction after the snapshot
 	parentOldest        uint64 // the oldest transaction that ran at the parent's snapshot; 0: unknown
@@ -130,6 +132,9 @@ func (b *backup) run(ctx context.Context) (_ report.BackupResult, err error) {
 		return report.BackupResult{}, err
 	}
 	b.snapshot.Close(ctx) // the platform's part is over: providers may take longer
+	if b.before, err = b.trusted(ctx); err != nil {
+		return report.BackupResult{}, err
+	}
 	copies, err := b.complete(ctx)
 	if err != nil {
 		return report.BackupResult{}, err
@@ -414,6 +419,7 @@ func (b *backup) result(copies []keepsake.Copy) report.BackupResult {
 		NotCarried:      append([]keepsake.NotCarried{}, m.NotCarried...),
 		Unmapped:        b.unmapped,
 		WithoutWeddings: b.withoutWeddings,
+		Doubts:          m.Doubts,
 		Covers:          m.Coverage(),
 	}
 }

@@ -104,6 +104,7 @@ func (b *backup) sealManifest() (m manifestObject, err error) {
 		return m, fmt.Errorf("write the index: %w", err)
 	}
 	b.countStats()
+	b.doubt()
 	if m.key, m.body, err = b.repo.Keys.SealManifest(b.manifest); err != nil {
 		return m, fmt.Errorf("seal the manifest: %w", err)
 	}

@@ -29,7 +29,7 @@ func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error
 	if err != nil {
 		return err
 	}
-	b.lastID = listing.Last()
+	b.listing, b.lastID = listing, listing.Last()
 	if b.repo.Keys.WritesOnly() {
 		return nil
 	}

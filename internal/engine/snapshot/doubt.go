@@ -1,0 +1,78 @@
+package snapshot
+
+import (
+	"context"
+
+	"github.com/wedsync/keepsake/internal/engine/replicas"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
+)
+
+// doubt compares what was read with the newest recovery point that is trusted, when all rows are counted. A writer can
+// read none, and compares nothing.
+func (b *backup) doubt() {
+	if b.before == nil {
+		return
+	}
+	b.manifest.Compared = b.before.ID
+	b.manifest.Doubts = policy.Doubts(holding(b.before), holding(b.manifest))
+	if len(b.manifest.Doubts) > 0 {
+		b.track.Warnf("Recovery point %s is suspect, so that latest goes on meaning an older one until somebody says that it "+
+			"is right. %s", b.manifest.ID, keepsake.DoubtWords(b.manifest.Doubts))
+	}
+}
+
+// trusted returns the newest whole recovery point that is not suspect; nil where there is none that can be read.
+func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
+	if b.parent == nil {
+		return nil, nil
+	}
+	live := b.repo.Live()
+	for _, id := range b.listing.NewestFirst() {
+		if id > b.parent.ID {
+			continue
+		}
+		m, err := b.parent, error(nil)
+		if id != b.parent.ID {
+			m, _, err = b.Replicas.ReadLoaded(ctx, b.repo, b.listing, live, id)
+		}
+		words := ""
+		if err == nil {
+			words, err = replicas.SuspectWords(ctx, b.repo, live, m)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil: // the next older one serves
+			b.track.Warnf("Recovery point %s cannot be read, and nothing is compared with it: %s", id, keepsake.MessageOf(err))
+		case words == "" && m.Type != keepsake.BackupCritical:
+			return m, nil
+		}
+	}
+	return nil, nil
+}
+
+// holding sums a recovery point's partitions up. Large objects belong to no table of the platform's.
+func holding(m *repository.Manifest) policy.Holding {
+	h := policy.Holding{
+		System:   m.Source.SystemID,
+		OID:      m.Source.DatabaseOID,
+		Database: m.Source.Database,
+		Critical: m.Type == keepsake.BackupCritical,
+	}
+	at := map[string]int{}
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		if t.Kind == repository.KindLargeObjects {
+			continue
+		}
+		name := t.Whole()
+		if _, known := at[name]; !known {
+			at[name] = len(h.Tables)
+			h.Tables = append(h.Tables, policy.TableHolding{Name: name, Tier: t.Tier})
+		}
+		h.Tables[at[name]].Rows += t.Rows
+	}
+	return h
+}

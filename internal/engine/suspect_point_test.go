@@ -1,0 +1,158 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/testenv"
+)
+
+// wantLatest checks which recovery point latest means.
+func wantLatest(t *testing.T, e *engine.Engine, want, when string) {
+	t.Helper()
+	p, err := e.Point(t.Context(), "latest")
+	if err != nil || p.ID != want {
+		t.Errorf("%s: latest is %s, %v; want %s", when, p.ID, err, want)
+	}
+}
+
+// say marks a recovery point.
+func say(t *testing.T, e *engine.Engine, id string, trust keepsake.Trust) {
+	t.Helper()
+	if _, err := e.MarkPoint(t.Context(), id, engine.PointMark{Trust: trust, By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestASuspectPointIsNotTheLatest: a backup of a platform that has lost most of its guests is taken and says so. latest
+// goes on meaning the point before until somebody says that the loss is right.
+func TestASuspectPointIsNotTheLatest(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table guests (id int primary key, name text)", "create table log (id int)",
+		"insert into guests select i, 'Guest ' || i from generate_series(1, 200) i", "insert into log values (1)")
+	e := engineWith(t, url, providers(t), repository.NewKeyFile())
+	sound := backup(t, e, keepsake.BackupFull)
+	if sound.Doubts != nil {
+		t.Errorf("the first is doubted: %+v", sound.Doubts)
+	}
+	run(t, url, "delete from guests where id > 20")
+	const words = "The tables of the standard tier hold 21 rows together, and held 201 rows before."
+	damaged := backup(t, e, keepsake.BackupIncremental)
+	if keepsake.DoubtWords(damaged.Doubts) != words {
+		t.Errorf("%+v", damaged.Doubts)
+	}
+	wantLatest(t, e, sound.Point, "after the loss")
+	later := backup(t, e, keepsake.BackupIncremental) // compared with what is trusted, not with the damage
+	if keepsake.DoubtWords(later.Doubts) != words {
+		t.Errorf("the one after: %+v", later.Doubts)
+	}
+	wantLatest(t, e, sound.Point, "two after the loss")
+
+	w := &watcher{}
+	restored := func(point string, rows int64, says ...string) {
+		t.Helper()
+		w.lines = nil
+		r, err := e.Restore(t.Context(), engine.RestoreInput{
+			Scope:  keepsake.Everything(),
+			Point:  point,
+			Target: keepsake.Secret(testenv.DB(t)),
+		}, w)
+		said := ""
+		for _, l := range w.lines {
+			said += l.Message + "\n"
+		}
+		for _, s := range says {
+			if !strings.Contains(said, s) {
+				t.Errorf("a restore of %s does not say %q: %s", point, s, said)
+			}
+		}
+		if err != nil || r.Rows != rows {
+			t.Errorf("a restore of %s: %+v, %v", point, r, err)
+		}
+	}
+	restored("latest", 201, "The newer recovery point "+later.Point+" is suspect, so an older one is taken. "+words,
+		"The newer recovery point "+damaged.Point+" is suspect")
+	restored(later.Point, 21, "This recovery point is suspect. "+words)
+	if v, err := e.Verify(t.Context(), engine.VerifyInput{Point: "latest"}, engine.Discard); err != nil || !v.OK ||
+		v.Points != 3 {
+		t.Errorf("verified: %+v, %v", v, err)
+	}
+
+	say(t, e, later.Point, keepsake.TrustAccepted)
+	wantLatest(t, e, later.Point, "accepted")
+	if next := backup(t, e, keepsake.BackupIncremental); next.Doubts != nil {
+		t.Errorf("after one that was accepted: %+v", next.Doubts)
+	} else {
+		wantLatest(t, e, next.Point, "after one that was accepted")
+		say(t, e, next.Point, keepsake.TrustDoubted)
+		wantLatest(t, e, later.Point, "doubted by somebody")
+	}
+	list, err := e.Points(t.Context(), "")
+	if err != nil || len(list) != 4 || !list[0].Suspect() || list[1].Suspect() || !list[2].Suspect() || list[3].Suspect() {
+		t.Errorf("%+v, %v", list, err)
+	}
+	say(t, e, later.Point, keepsake.TrustDoubted)
+	say(t, e, sound.Point, keepsake.TrustDoubted)
+	_, err = e.Point(t.Context(), "latest")
+	wantError(t, err, keepsake.CodeConflict, "every recovery point", "ada said that it is not right", "--accept")
+}
+
+// TestWhatMakesABackupSuspect at a real server.
+func TestWhatMakesABackupSuspect(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, change string
+		kind         keepsake.BackupType
+		want         string
+	}{
+		{"a table is gone", "drop table log", keepsake.BackupIncremental, "Table public.log is not there any more"},
+		{"everything is empty", "truncate clients, users, log, parts", keepsake.BackupFull, "Every table is empty"},
+		{"a critical backup of lost rows", "delete from clients", keepsake.BackupCritical, "Table public.clients holds 0 rows"},
+		{"a partition is gone", "drop table parts_1", keepsake.BackupIncremental, ""},
+		{"a table is renamed", "alter table log rename to journal", keepsake.BackupIncremental,
+			"Table public.log is not there any more"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			url := testenv.DB(t)
+			run(t, url, "create table clients (id int primary key)", "insert into clients select generate_series(1, 50)",
+				"create table log (id int)", "insert into log select generate_series(1, 500)",
+				"create table users (id int)", "insert into users values (1)",
+				"create table parts (id int) partition by range (id)", "create table parts_1 partition of parts for values "+
+					"from (0) to (10)", "create table parts_2 partition of parts for values from (10) to (500)",
+				"insert into parts select generate_series(0, 99)")
+			e := engineWith(t, url, providers(t), repository.NewKeyFile())
+			first := backup(t, e, keepsake.BackupFull)
+			run(t, url, c.change)
+			r := backup(t, e, c.kind)
+			if words := keepsake.DoubtWords(r.Doubts); !strings.HasPrefix(words, c.want) || (c.want == "") != (words == "") {
+				t.Errorf("%q, want %q", words, c.want)
+			}
+			if c.want != "" {
+				wantLatest(t, e, first.Point, c.name)
+			}
+		})
+	}
+}
+
+// TestABackupOfAnotherDatabaseIsSuspect: whoever typed the URL of another one restores the old one all the same.
+func TestABackupOfAnotherDatabaseIsSuspect(t *testing.T) {
+	t.Parallel()
+	list, key := providers(t), repository.NewKeyFile()
+	var points []string
+	for i := range 2 {
+		url := testenv.DB(t)
+		run(t, url, "create table guests (id int primary key)", "insert into guests select generate_series(1, 50)")
+		e := engineWith(t, url, list, key)
+		r := backup(t, e, []keepsake.BackupType{keepsake.BackupFull, keepsake.BackupIncremental}[i])
+		points = append(points, r.Point)
+		if words := keepsake.DoubtWords(r.Doubts); strings.HasPrefix(words, "It is of another database: ") != (i == 1) {
+			t.Errorf("backup %d: %q", i, words)
+		}
+		wantLatest(t, e, points[0], "another database")
+	}
+}

@@ -1,0 +1,86 @@
+package keepsake
+
+import (
+	"fmt"
+	"strings"
+)
+
+// DoubtKind says why a recovery point may show damage rather than what the platform should hold.
+type DoubtKind string
+
+// The kinds of doubt.
+const (
+	DoubtEmpty     DoubtKind = "empty"    // no table holds a row any more
+	DoubtTable     DoubtKind = "table"    // a table that held rows is not there any more
+	DoubtRows      DoubtKind = "rows"     // most rows of a table, or of a tier's tables together, are gone
+	DoubtDatabase  DoubtKind = "database" // it is another database
+	mostDoubtsSaid           = 3          // in one sentence
+)
+
+// Doubt is one reason not to trust a recovery point until somebody says that it is right.
+type Doubt struct {
+	Kind   DoubtKind `json:"kind"`
+	Table  string    `json:"table,omitempty"` // full name (TableName); empty: several tables together
+	Tier   Tier      `json:"tier,omitempty"`  // of those
+	Before int64     `json:"before"`          // rows at the recovery point that it was compared with
+	Rows   int64     `json:"rows"`            // rows at this one
+	Was    string    `json:"was,omitempty"`   // of DoubtDatabase: the database before
+	Is     string    `json:"is,omitempty"`    // and this one
+}
+
+// Words says the doubt as a sentence without its full stop.
+func (d Doubt) Words() string {
+	switch {
+	case d.Kind == DoubtEmpty:
+		return fmt.Sprintf("every table is empty, and %s before", rowsWere(d.Before))
+	case d.Kind == DoubtDatabase:
+		return fmt.Sprintf("it is of another database: %s, and before it was %s", d.Is, d.Was)
+	case d.Kind == DoubtTable:
+		return fmt.Sprintf("table %s is not there any more, and held %s before", d.Table, countRows(d.Before))
+	case d.Table == "":
+		return fmt.Sprintf("the tables of the %s tier hold %s together, and held %s before", d.Tier, countRows(d.Rows),
+			countRows(d.Before))
+	}
+	return fmt.Sprintf("table %s holds %s, and held %s before", d.Table, countRows(d.Rows), countRows(d.Before))
+}
+
+func rowsWere(n int64) string {
+	if n == 1 {
+		return "there was 1 row"
+	}
+	return fmt.Sprintf("there were %d rows", n)
+}
+
+func countRows(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
+// DoubtWords says a recovery point's doubts in one sentence, the first ones only where they are many; "" without any.
+func DoubtWords(doubts []Doubt) string {
+	var said []string
+	for _, d := range doubts[:min(len(doubts), mostDoubtsSaid)] {
+		said = append(said, d.Words())
+	}
+	if more := len(doubts) - len(said); more > 0 {
+		said = append(said, fmt.Sprintf("and %d more", more))
+	}
+	return Sentence(strings.Join(said, "; "))
+}
+
+// Trust is what somebody said of a recovery point, whatever its backup found.
+type Trust string
+
+// What may be said.
+const (
+	TrustUnsaid   Trust = ""
+	TrustAccepted Trust = "accepted" // it is right
+	TrustDoubted  Trust = "doubted"  // it is not
+)
+
+// Suspect reports whether a recovery point is passed by where somebody asks for the latest one.
+func (t Trust) Suspect(doubts []Doubt) bool {
+	return t == TrustDoubted || t == TrustUnsaid && len(doubts) > 0
+}
