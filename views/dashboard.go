@@ -8,6 +8,7 @@ type Dashboard struct {
 	Verdict   Verdict
 	Legs      []Leg // of the 3-2-1 rule
 	Last      LastBackup
+	Suspect   *ui.Notice // the newest recovery point may show damage
 	Running   []Strip
 	Providers []ProviderCard
 	Weddings  []Wedding

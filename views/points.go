@@ -42,6 +42,8 @@ type Point struct {
 	// What people wrote to it, to be changed.
 	EditNote, EditLabels, EditError string
 	EditLocked                      bool
+	Accept                          bool // it is suspect, and somebody may say that it is right
+	Accepted                        bool // somebody has, in spite of what its backup found
 	// What they were when the form was drawn: only what differs is saved.
 	WasNote, WasLabels string
 	WasLocked          bool

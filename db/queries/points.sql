@@ -3,11 +3,12 @@
 insert into recovery_points (id, platform, taken_at, backup_type, note, labels, operation_id, source_database,
     source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected,
     lacks, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked,
-    covers)
+    covers, doubts, trust)
 values (@id, @platform, @taken_at, @backup_type, @note, @labels, sqlc.narg(operation_id), @source_database,
     @source_server, @tables, @rows, @bytes_read, @bytes_stored, @bytes_new, @chunks, @chunks_new, @seconds, @copies,
     @protected, @lacks, sqlc.narg(wedding_id), sqlc.narg(wedding_date), sqlc.narg(wedding_milestone),
-    sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata, @locked, @covers)
+    sqlc.narg(days_before_wedding), sqlc.narg(timeline_phase), @wedding_metadata, @locked, @covers,
+    @doubts, @trust)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
@@ -19,6 +20,8 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     note = case when excluded.backup_type = 'unreadable' then recovery_points.note else excluded.note end,
     labels = case when excluded.backup_type = 'unreadable' then recovery_points.labels else excluded.labels end,
     locked = case when excluded.backup_type = 'unreadable' then recovery_points.locked else excluded.locked end,
+    doubts = case when excluded.backup_type = 'unreadable' then recovery_points.doubts else excluded.doubts end,
+    trust = case when excluded.backup_type = 'unreadable' then recovery_points.trust else excluded.trust end,
     wedding_id = coalesce(excluded.wedding_id, recovery_points.wedding_id),
     wedding_date = coalesce(excluded.wedding_date, recovery_points.wedding_date),
     wedding_milestone = coalesce(excluded.wedding_milestone, recovery_points.wedding_milestone),
@@ -47,11 +50,11 @@ where id = @id;
 
 -- name: SetPointMark :execrows
 -- No row: what it was changed from is not what is there.
-update recovery_points set note = @note, labels = @labels, locked = @locked
-where id = @id and note = @was_note and labels = @was_labels and locked = @was_locked;
+update recovery_points set note = @note, labels = @labels, locked = @locked, trust = @trust
+where id = @id and note = @was_note and labels = @was_labels and locked = @was_locked and trust = @was_trust;
 
 -- name: ListPointMarks :many
-select id, note, labels, locked from recovery_points where platform = @platform;
+select id, note, labels, locked, trust from recovery_points where platform = @platform;
 
 -- name: LockPoints :exec
 -- Before ListPointCopies, and a statement of its own:
@@ -64,7 +67,7 @@ select 1 from recovery_points where id = any(@ids::text[]) order by id for updat
 -- a restore reads from whichever provider answers, and says nothing of the others.
 -- read_failed: so did one that read every byte of what it looked at,
 -- and no later one has read every byte of all copies and found nothing.
-select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
+select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked, p.trust,
     coalesce((
         select not t.ok
         from backup_tests t
@@ -105,16 +108,29 @@ select (exists (select from backup_tests t join recovery_points p on p.id = t.po
 -- Of a platform; '' is any.
 select * from recovery_points where id = @id and (@platform::text = '' or platform = @platform);
 
--- name: GetNewestPoint :one
-select * from recovery_points where platform = @platform order by id desc limit 1;
+-- name: GetLatestPoint :one
+-- What latest means: the newest that is not suspect, of those that hold every tier while there is one.
+select p.*
+from recovery_points p
+where p.platform = @platform
+  and not p.suspect
+  and (p.backup_type in ('full', 'incremental')
+      or not exists (
+        select from recovery_points w where w.platform = @platform and w.backup_type in ('full', 'incremental')))
+order by p.id desc
+limit 1;
 
 -- name: GetNewestWholePoint :one
--- Of those that hold every tier.
+-- Of those that hold every tier and are not suspect.
 select *
 from recovery_points
-where platform = @platform and backup_type in ('full', 'incremental')
+where platform = @platform and backup_type in ('full', 'incremental') and not suspect
 order by id desc
 limit 1;
+
+-- name: ListSuspectPoints :many
+-- Those that are newer than one, which latest means.
+select * from recovery_points where platform = @platform and suspect and id > @after order by id desc limit @most;
 
 -- name: ListPoints :many
 select p.* from recovery_points p
@@ -171,18 +187,18 @@ values (@id, @platform, @operation_id, sqlc.narg(organization), @point_id, @targ
     @finished_at, @outcome, sqlc.narg(rto_seconds), @tier_seconds);
 
 -- name: GetNewestProtectedPoint :one
--- Of those that hold every tier.
+-- Of those that hold every tier and are not suspect.
 select *
 from recovery_points
-where platform = @platform and protected and backup_type in ('full', 'incremental')
+where platform = @platform and protected and not suspect and backup_type in ('full', 'incremental')
 order by id desc
 limit 1;
 
 -- name: GetNewestCriticalPoint :one
--- Of those that hold the critical tier.
+-- Of those that hold the critical tier and are not suspect.
 select *
 from recovery_points
-where platform = @platform and backup_type in ('full', 'incremental', 'critical')
+where platform = @platform and not suspect and backup_type in ('full', 'incremental', 'critical')
 order by id desc
 limit 1;
 

@@ -173,6 +173,9 @@ type RecoveryPoint struct {
 	DaysBeforeWedding *int32
 	TimelinePhase     *string
 	WeddingMetadata   []byte
+	Doubts            []byte
+	Trust             string
+	Suspect           bool
 }
 
 type WeddingMilestone struct {

@@ -11,7 +11,7 @@ import (
 )
 
 const filterPoints = `-- name: FilterPoints :many
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
   and ($3::text = ''
       or id < (select b.id from recovery_points b where b.id = $3 and b.platform = $1))
@@ -115,6 +115,9 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
+			&i.Doubts,
+			&i.Trust,
+			&i.Suspect,
 		); err != nil {
 			return nil, err
 		}
@@ -126,15 +129,71 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 	return items, nil
 }
 
+const getLatestPoint = `-- name: GetLatestPoint :one
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect
+from recovery_points p
+where p.platform = $1
+  and not p.suspect
+  and (p.backup_type in ('full', 'incremental')
+      or not exists (
+        select from recovery_points w where w.platform = $1 and w.backup_type in ('full', 'incremental')))
+order by p.id desc
+limit 1
+`
+
+// What latest means: the newest that is not suspect, of those that hold every tier while there is one.
+func (q *Queries) GetLatestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getLatestPoint, platform)
+	var i RecoveryPoint
+	err := row.Scan(
+		&i.ID,
+		&i.Platform,
+		&i.TakenAt,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Organization,
+		&i.OperationID,
+		&i.SourceDatabase,
+		&i.SourceServer,
+		&i.Tables,
+		&i.Rows,
+		&i.BytesRead,
+		&i.BytesStored,
+		&i.BytesNew,
+		&i.Chunks,
+		&i.ChunksNew,
+		&i.Seconds,
+		&i.Copies,
+		&i.Protected,
+		&i.Lacks,
+		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
+		&i.Covers,
+		&i.WeddingID,
+		&i.WeddingDate,
+		&i.WeddingMilestone,
+		&i.DaysBeforeWedding,
+		&i.TimelinePhase,
+		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
+	)
+	return i, err
+}
+
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
 from recovery_points
-where platform = $1 and backup_type in ('full', 'incremental', 'critical')
+where platform = $1 and not suspect and backup_type in ('full', 'incremental', 'critical')
 order by id desc
 limit 1
 `
 
-// Of those that hold the critical tier.
+// Of those that hold the critical tier and are not suspect.
 func (q *Queries) GetNewestCriticalPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
 	row := q.db.QueryRow(ctx, getNewestCriticalPoint, platform)
 	var i RecoveryPoint
@@ -171,63 +230,22 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context, platform string) (
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
-	)
-	return i, err
-}
-
-const getNewestPoint = `-- name: GetNewestPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where platform = $1 order by id desc limit 1
-`
-
-func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getNewestPoint, platform)
-	var i RecoveryPoint
-	err := row.Scan(
-		&i.ID,
-		&i.Platform,
-		&i.TakenAt,
-		&i.BackupType,
-		&i.Note,
-		&i.Labels,
-		&i.Organization,
-		&i.OperationID,
-		&i.SourceDatabase,
-		&i.SourceServer,
-		&i.Tables,
-		&i.Rows,
-		&i.BytesRead,
-		&i.BytesStored,
-		&i.BytesNew,
-		&i.Chunks,
-		&i.ChunksNew,
-		&i.Seconds,
-		&i.Copies,
-		&i.Protected,
-		&i.Lacks,
-		&i.SeenAt,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
-		&i.Covers,
-		&i.WeddingID,
-		&i.WeddingDate,
-		&i.WeddingMilestone,
-		&i.DaysBeforeWedding,
-		&i.TimelinePhase,
-		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
 	)
 	return i, err
 }
 
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
 from recovery_points
-where platform = $1 and protected and backup_type in ('full', 'incremental')
+where platform = $1 and protected and not suspect and backup_type in ('full', 'incremental')
 order by id desc
 limit 1
 `
 
-// Of those that hold every tier.
+// Of those that hold every tier and are not suspect.
 func (q *Queries) GetNewestProtectedPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
 	row := q.db.QueryRow(ctx, getNewestProtectedPoint, platform)
 	var i RecoveryPoint
@@ -264,19 +282,22 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context, platform string) 
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
 	)
 	return i, err
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
 from recovery_points
-where platform = $1 and backup_type in ('full', 'incremental')
+where platform = $1 and backup_type in ('full', 'incremental') and not suspect
 order by id desc
 limit 1
 `
 
-// Of those that hold every tier.
+// Of those that hold every tier and are not suspect.
 func (q *Queries) GetNewestWholePoint(ctx context.Context, platform string) (RecoveryPoint, error) {
 	row := q.db.QueryRow(ctx, getNewestWholePoint, platform)
 	var i RecoveryPoint
@@ -313,12 +334,15 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context, platform string) (Rec
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
 	)
 	return i, err
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata from recovery_points where id = $1 and ($2::text = '' or platform = $2)
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where id = $1 and ($2::text = '' or platform = $2)
 `
 
 type GetPointParams struct {
@@ -363,6 +387,9 @@ func (q *Queries) GetPoint(ctx context.Context, arg GetPointParams) (RecoveryPoi
 		&i.DaysBeforeWedding,
 		&i.TimelinePhase,
 		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
 	)
 	return i, err
 }
@@ -481,7 +508,7 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPointCopies = `-- name: ListPointCopies :many
-select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked,
+select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked, p.trust,
     coalesce((
         select not t.ok
         from backup_tests t
@@ -513,6 +540,7 @@ type ListPointCopiesRow struct {
 	Note         string
 	Labels       []byte
 	Locked       bool
+	Trust        string
 	TestFailed   bool
 	ReadFailed   bool
 }
@@ -540,6 +568,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 			&i.Note,
 			&i.Labels,
 			&i.Locked,
+			&i.Trust,
 			&i.TestFailed,
 			&i.ReadFailed,
 		); err != nil {
@@ -554,7 +583,7 @@ func (q *Queries) ListPointCopies(ctx context.Context, ids []string) ([]ListPoin
 }
 
 const listPointMarks = `-- name: ListPointMarks :many
-select id, note, labels, locked from recovery_points where platform = $1
+select id, note, labels, locked, trust from recovery_points where platform = $1
 `
 
 type ListPointMarksRow struct {
@@ -562,6 +591,7 @@ type ListPointMarksRow struct {
 	Note   string
 	Labels []byte
 	Locked bool
+	Trust  string
 }
 
 func (q *Queries) ListPointMarks(ctx context.Context, platform string) ([]ListPointMarksRow, error) {
@@ -578,6 +608,7 @@ func (q *Queries) ListPointMarks(ctx context.Context, platform string) ([]ListPo
 			&i.Note,
 			&i.Labels,
 			&i.Locked,
+			&i.Trust,
 		); err != nil {
 			return nil, err
 		}
@@ -590,7 +621,7 @@ func (q *Queries) ListPointMarks(ctx context.Context, platform string) ([]ListPo
 }
 
 const listPoints = `-- name: ListPoints :many
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
   and ($3::text = ''
       or id < (select b.id from recovery_points b where b.id = $3 and b.platform = $1))
@@ -652,6 +683,9 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
+			&i.Doubts,
+			&i.Trust,
+			&i.Suspect,
 		); err != nil {
 			return nil, err
 		}
@@ -664,7 +698,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 }
 
 const listPointsWithoutOperation = `-- name: ListPointsWithoutOperation :many
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata from recovery_points p
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect from recovery_points p
 where p.platform = $1 and p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
 order by p.id desc
 limit $2
@@ -720,6 +754,76 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPoints
 			&i.DaysBeforeWedding,
 			&i.TimelinePhase,
 			&i.WeddingMetadata,
+			&i.Doubts,
+			&i.Trust,
+			&i.Suspect,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSuspectPoints = `-- name: ListSuspectPoints :many
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where platform = $1 and suspect and id > $2 order by id desc limit $3
+`
+
+type ListSuspectPointsParams struct {
+	Platform string
+	After    string
+	Most     int32
+}
+
+// Those that are newer than one, which latest means.
+func (q *Queries) ListSuspectPoints(ctx context.Context, arg ListSuspectPointsParams) ([]RecoveryPoint, error) {
+	rows, err := q.db.Query(ctx, listSuspectPoints, arg.Platform, arg.After, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecoveryPoint
+	for rows.Next() {
+		var i RecoveryPoint
+		if err := rows.Scan(
+			&i.ID,
+			&i.Platform,
+			&i.TakenAt,
+			&i.BackupType,
+			&i.Note,
+			&i.Labels,
+			&i.Organization,
+			&i.OperationID,
+			&i.SourceDatabase,
+			&i.SourceServer,
+			&i.Tables,
+			&i.Rows,
+			&i.BytesRead,
+			&i.BytesStored,
+			&i.BytesNew,
+			&i.Chunks,
+			&i.ChunksNew,
+			&i.Seconds,
+			&i.Copies,
+			&i.Protected,
+			&i.Lacks,
+			&i.SeenAt,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
+			&i.Covers,
+			&i.WeddingID,
+			&i.WeddingDate,
+			&i.WeddingMilestone,
+			&i.DaysBeforeWedding,
+			&i.TimelinePhase,
+			&i.WeddingMetadata,
+			&i.Doubts,
+			&i.Trust,
+			&i.Suspect,
 		); err != nil {
 			return nil, err
 		}
@@ -826,18 +930,20 @@ func (q *Queries) SetPointCopies(ctx context.Context, arg SetPointCopiesParams) 
 }
 
 const setPointMark = `-- name: SetPointMark :execrows
-update recovery_points set note = $1, labels = $2, locked = $3
-where id = $4 and note = $5 and labels = $6 and locked = $7
+update recovery_points set note = $1, labels = $2, locked = $3, trust = $4
+where id = $5 and note = $6 and labels = $7 and locked = $8 and trust = $9
 `
 
 type SetPointMarkParams struct {
 	Note      string
 	Labels    []byte
 	Locked    bool
+	Trust     string
 	ID        string
 	WasNote   string
 	WasLabels []byte
 	WasLocked bool
+	WasTrust  string
 }
 
 // No row: what it was changed from is not what is there.
@@ -846,10 +952,12 @@ func (q *Queries) SetPointMark(ctx context.Context, arg SetPointMarkParams) (int
 		arg.Note,
 		arg.Labels,
 		arg.Locked,
+		arg.Trust,
 		arg.ID,
 		arg.WasNote,
 		arg.WasLabels,
 		arg.WasLocked,
+		arg.WasTrust,
 	)
 	if err != nil {
 		return 0, err
@@ -894,11 +1002,12 @@ const upsertPoint = `-- name: UpsertPoint :execrows
 insert into recovery_points (id, platform, taken_at, backup_type, note, labels, operation_id, source_database,
     source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected,
     lacks, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, locked,
-    covers)
+    covers, doubts, trust)
 values ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
     $19, $20, $21, $22, $23,
-    $24, $25, $26, $27, $28)
+    $24, $25, $26, $27, $28,
+    $29, $30)
 on conflict (id) do update
 set copies = excluded.copies, protected = excluded.protected, lacks = excluded.lacks, seen_at = now(),
     operation_id = coalesce(recovery_points.operation_id, excluded.operation_id),
@@ -910,6 +1019,8 @@ set copies = excluded.copies, protected = excluded.protected, lacks = excluded.l
     note = case when excluded.backup_type = 'unreadable' then recovery_points.note else excluded.note end,
     labels = case when excluded.backup_type = 'unreadable' then recovery_points.labels else excluded.labels end,
     locked = case when excluded.backup_type = 'unreadable' then recovery_points.locked else excluded.locked end,
+    doubts = case when excluded.backup_type = 'unreadable' then recovery_points.doubts else excluded.doubts end,
+    trust = case when excluded.backup_type = 'unreadable' then recovery_points.trust else excluded.trust end,
     wedding_id = coalesce(excluded.wedding_id, recovery_points.wedding_id),
     wedding_date = coalesce(excluded.wedding_date, recovery_points.wedding_date),
     wedding_milestone = coalesce(excluded.wedding_milestone, recovery_points.wedding_milestone),
@@ -958,6 +1069,8 @@ type UpsertPointParams struct {
 	WeddingMetadata   []byte
 	Locked            bool
 	Covers            []byte
+	Doubts            []byte
+	Trust             string
 }
 
 // A point's facts never change, but they may become known later; its copies change. No row: it is another platform's.
@@ -991,6 +1104,8 @@ func (q *Queries) UpsertPoint(ctx context.Context, arg UpsertPointParams) (int64
 		arg.WeddingMetadata,
 		arg.Locked,
 		arg.Covers,
+		arg.Doubts,
+		arg.Trust,
 	)
 	if err != nil {
 		return 0, err

@@ -39,6 +39,7 @@ type SavePoint struct {
 	Note   *string            `json:"note,omitempty" maxLength:"500"`
 	Labels *map[string]string `json:"labels,omitempty" maxProperties:"20" doc:"All of them: what is not named is removed"`
 	Locked *bool              `json:"locked,omitempty" doc:"Retention never removes it"`
+	Trust  *keepsake.Trust    `json:"trust,omitempty" enum:"accepted,doubted," doc:"accepted: it is right, whatever its backup found. doubted: it is not, and latest passes it by. Empty: nobody says anything"`
 }
 
 type listPointsInput struct {
@@ -93,7 +94,7 @@ func (h *actions) points() {
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.getPoint)
 	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point",
-		"Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer "+
+		"Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer "+
 			"shows them, so it takes the scope read, too.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *struct {
@@ -105,7 +106,7 @@ func (h *actions) points() {
 		if err != nil {
 			return nil, err
 		}
-		save := console.SavePointInput{ID: p.Point.ID, Note: in.Body.Note, Locked: in.Body.Locked}
+		save := console.SavePointInput{ID: p.Point.ID, Note: in.Body.Note, Locked: in.Body.Locked, Trust: in.Body.Trust}
 		if in.Body.Labels != nil {
 			save.Labels = *in.Body.Labels
 		}

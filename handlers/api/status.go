@@ -19,11 +19,11 @@ import (
 type Status struct {
 	Protected       bool        `json:"protected" doc:"The newest recovery point meets the 3-2-1 rule"`
 	Lacks           string      `json:"lacks,omitempty" doc:"What the rule misses, in words"`
-	Alarm           string      `json:"alarm,omitempty" enum:"never,late,failed" doc:"Why the age of the last good backup is an alarm"`
+	Alarm           string      `json:"alarm,omitempty" enum:"never,late,failed,suspect" doc:"Why the age of the last good backup is an alarm"`
 	AlarmText       string      `json:"alarm_text,omitempty"`
 	AgeSeconds      float64     `json:"age_seconds,omitempty" doc:"Of the newest recovery point"`
 	MaxAgeSeconds   float64     `json:"max_age_seconds" doc:"Beyond it the age alarms"`
-	Newest          *Point      `json:"newest,omitempty" doc:"The newest recovery point that holds every tier"`
+	Newest          *Point      `json:"newest,omitempty" doc:"The newest recovery point that holds every tier and is not suspect"`
 	Points          int64       `json:"points"`
 	LastBackup      *Operation  `json:"last_backup,omitempty"`
 	Running         []Operation `json:"running" doc:"With progress, speed and the time that is left"`

@@ -233,6 +233,7 @@ func progressOf(o console.Operation) *Progress {
 type Point struct {
 	engine.Point
 	Weddings  []PointWedding     `json:"weddings,omitempty" doc:"For which weddings it was made"`
+	Suspect   bool               `json:"suspect,omitempty" doc:"latest passes it by: see doubts and trust"`
 	Platform  string             `json:"platform,omitempty" doc:"Of which it is; absent where only the repository knows the point"`
 	Operation string             `json:"operation,omitempty" doc:"The backup that made it"`
 	LastTest  *Test              `json:"last_test,omitempty" doc:"Its newest proof or failure; absent: it was never tested"`
@@ -253,6 +254,7 @@ func pointOf(p console.Point) Point {
 		Point: p.Point,
 		Weddings: each(p.Weddings,
 			func(m keepsake.WeddingMark) PointWedding { return pointWeddingOf(m, p.Time) }),
+		Suspect:   p.Suspect(),
 		Platform:  p.Platform,
 		Operation: p.Operation,
 		Proof:     p.Proof,

@@ -34,6 +34,9 @@ func Dashboard(shell views.Shell, d console.Dashboard, clock format.Clock) views
 	if d.GoneUnknown {
 		vm.WeddingsNote = strings.TrimSpace(vm.WeddingsNote + " " + goneUnknown)
 	}
+	if len(d.Suspects) > 0 {
+		vm.Suspect = new(suspectNotice(d, clock))
+	}
 	if vm.Live {
 		vm.Shell.Refresh = "5"
 	}
@@ -52,6 +55,23 @@ func Dashboard(shell views.Shell, d console.Dashboard, clock format.Clock) views
 		vm.Recent = append(vm.Recent, operationRow(o, clock))
 	}
 	return vm
+}
+
+// suspectNotice leads to the newest recovery point that latest passes by.
+func suspectNotice(d console.Dashboard, clock format.Clock) ui.Notice {
+	p := d.Suspects[0]
+	n := ui.Notice{
+		Tone:  ui.ToneWarn,
+		Title: "The newest recovery point may show damage",
+		Text: "It is of " + clock.Exact(p.Time) + ". " + p.DoubtWords() +
+			" What you bring back comes from an older one until somebody says that this one is right.",
+		Href: PointURL(p.ID),
+		Link: "Look at it, and say whether it is right",
+	}
+	if d.Newest != nil {
+		n.Text = strings.Replace(n.Text, "an older one", "the one of "+clock.Exact(d.Newest.Time), 1)
+	}
+	return n
 }
 
 // goneUnknown says that a list may lack weddings that the platform has lost.
@@ -97,6 +117,13 @@ func Strip(o console.Operation, live views.Live) views.Strip {
 // verdict returns the one sentence that a person in a panic reads.
 func verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
+	case d.Newest == nil && len(d.Suspects) > 0:
+		return views.Verdict{
+			Tone:  ui.ToneBad,
+			Icon:  "shield-x",
+			Title: "Every recovery point may show damage",
+			Text:  "Each can be restored by its name. Look at the newest, and say whether it is right.",
+		}
 	case d.Newest == nil:
 		return views.Verdict{
 			Tone:  ui.ToneBad,
@@ -112,6 +139,13 @@ func verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 			Title: "Not fully protected",
 			Text: "The newest recovery point can be restored, but it would not survive every loss: " + d.Protection.Lacks() +
 				".",
+		}
+	case d.Alarm == console.AlarmSuspect:
+		return views.Verdict{
+			Tone:  ui.ToneWarn,
+			Icon:  "shield-half",
+			Title: "Protected, and the newest recovery point may show damage",
+			Text:  "A restore of the latest recovery point takes the one of " + clock.Exact(d.Newest.Time) + ".",
 		}
 	case d.Alarm != console.AlarmNone:
 		return views.Verdict{
@@ -227,7 +261,7 @@ func lastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
 	switch d.Alarm {
 	case console.AlarmNever, console.AlarmLate:
 		last.Tone = ui.ToneBad
-	case console.AlarmFailed:
+	case console.AlarmFailed, console.AlarmSuspect:
 		last.Tone = ui.ToneWarn
 	}
 	if d.Newest != nil {

@@ -72,7 +72,10 @@ func emergencyNotices(d console.Dashboard, shell views.Shell, clock format.Clock
 			Text:  goneUnknown,
 		})
 	}
-	if d.Newest == nil && shell.Whole() {
+	if len(d.Suspects) > 0 {
+		out = append(out, suspectNotice(d, clock))
+	}
+	if d.Newest == nil && len(d.Suspects) == 0 && shell.Whole() {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneWarn,
 			Title: "Nothing is saved yet",

@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func Points(shell views.Shell, list []console.Point, clock format.Clock) views.P
 			Note:   p.Note,
 			When:   clock.When(p.Time),
 			State:  pointState(p),
-			Lacks:  format.Capital(p.Lacks),
+			Lacks:  cmp.Or(p.DoubtWords(), format.Capital(p.Lacks)),
 			Tables: format.Plural(int64(p.Tables), "table", "tables"),
 			Rows:   format.Count(p.Rows),
 			Size:   format.Bytes(p.BytesStored),
@@ -64,6 +65,8 @@ func Point(shell views.Shell, d console.PointDetail, lines []console.LogLine, cl
 			URL:   OperationURL(p.Operation) + "/log",
 		}
 	}
+	vm.Accept = p.Suspect() || p.Trust == keepsake.TrustDoubted
+	vm.Accepted = p.Trust == keepsake.TrustAccepted && len(p.Doubts) > 0
 	vm.EditNote, vm.EditLabels, vm.EditLocked = p.Note, labelsText(p.Labels), p.Locked
 	vm.WasNote, vm.WasLabels, vm.WasLocked = vm.EditNote, vm.EditLabels, vm.EditLocked
 	return vm
@@ -74,6 +77,8 @@ func pointState(p console.Point) ui.Chip {
 	switch {
 	case p.LastTest != nil && p.LastTest.Failed():
 		return ui.Chip{Tone: ui.ToneBad, Text: "Test failed"}
+	case p.Suspect():
+		return ui.Chip{Tone: ui.ToneBad, Text: "Suspect"}
 	case !p.Protected:
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Not fully protected"}
 	default:
@@ -93,6 +98,14 @@ func labelsText(labels map[string]string) string {
 // pointNotices says what a person must know before they rely on a recovery point.
 func pointNotices(d console.PointDetail) []ui.Notice {
 	var out []ui.Notice
+	if d.Point.Suspect() {
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneBad,
+			Title: "This recovery point may show damage",
+			Text: d.Point.DoubtWords() + " A restore of the latest recovery point takes an older one until somebody says " +
+				"that this one is right.",
+		})
+	}
 	if t := d.Point.LastTest; t != nil && t.Failed() {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneBad,

@@ -312,6 +312,27 @@ func (e RestoreTiers) Valid() bool {
 	}
 }
 
+// Defines values for SavePointTrust.
+const (
+	SavePointTrustAccepted SavePointTrust = "accepted"
+	SavePointTrustDoubted  SavePointTrust = "doubted"
+	SavePointTrustEmpty    SavePointTrust = ""
+)
+
+// Valid indicates whether the value is a known member of the SavePointTrust enum.
+func (e SavePointTrust) Valid() bool {
+	switch e {
+	case SavePointTrustAccepted:
+		return true
+	case SavePointTrustDoubted:
+		return true
+	case SavePointTrustEmpty:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScopeTiers.
 const (
 	ScopeTiersCritical ScopeTiers = "critical"
@@ -335,9 +356,10 @@ func (e ScopeTiers) Valid() bool {
 
 // Defines values for StatusAlarm.
 const (
-	StatusAlarmFailed StatusAlarm = "failed"
-	StatusAlarmLate   StatusAlarm = "late"
-	StatusAlarmNever  StatusAlarm = "never"
+	StatusAlarmFailed  StatusAlarm = "failed"
+	StatusAlarmLate    StatusAlarm = "late"
+	StatusAlarmNever   StatusAlarm = "never"
+	StatusAlarmSuspect StatusAlarm = "suspect"
 )
 
 // Valid indicates whether the value is a known member of the StatusAlarm enum.
@@ -348,6 +370,8 @@ func (e StatusAlarm) Valid() bool {
 	case StatusAlarmLate:
 		return true
 	case StatusAlarmNever:
+		return true
+	case StatusAlarmSuspect:
 		return true
 	default:
 		return false
@@ -947,6 +971,7 @@ type BackupResult struct {
 	ChunksNew       int64            `json:"chunks_new"`
 	ChunksTotal     int64            `json:"chunks_total"`
 	Copies          []Copy           `json:"copies"`
+	Doubts          *[]Doubt         `json:"doubts,omitempty"`
 	Lacks           *string          `json:"lacks,omitempty"`
 	NotCarried      []NotCarried     `json:"not_carried"`
 	PeakMemoryBytes int64            `json:"peak_memory_bytes"`
@@ -1115,6 +1140,17 @@ type CreatePoint struct {
 type DayRange struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+// Doubt defines model for Doubt.
+type Doubt struct {
+	Before int64   `json:"before"`
+	Is     *string `json:"is,omitempty"`
+	Kind   string  `json:"kind"`
+	Rows   int64   `json:"rows"`
+	Table  *string `json:"table,omitempty"`
+	Tier   *string `json:"tier,omitempty"`
+	Was    *string `json:"was,omitempty"`
 }
 
 // Duty defines model for Duty.
@@ -1374,6 +1410,7 @@ type Point struct {
 	ChunksNew   int64              `json:"chunks_new"`
 	Copies      []Copy             `json:"copies"`
 	Database    string             `json:"database"`
+	Doubts      *[]Doubt           `json:"doubts,omitempty"`
 	ID          string             `json:"id"`
 	Labels      *map[string]string `json:"labels,omitempty"`
 	Lacks       *string            `json:"lacks,omitempty"`
@@ -1395,10 +1432,14 @@ type Point struct {
 	Rows      int64       `json:"rows"`
 	Seconds   float64     `json:"seconds"`
 	Server    string      `json:"server"`
-	Tables    int64       `json:"tables"`
-	Time      time.Time   `json:"time"`
-	Type      string      `json:"type"`
-	Unknown   *[]string   `json:"unknown,omitempty"`
+
+	// Suspect latest passes it by: see doubts and trust
+	Suspect *bool     `json:"suspect,omitempty"`
+	Tables  int64     `json:"tables"`
+	Time    time.Time `json:"time"`
+	Trust   *string   `json:"trust,omitempty"`
+	Type    string    `json:"type"`
+	Unknown *[]string `json:"unknown,omitempty"`
 
 	// Weddings For which weddings it was made
 	Weddings *[]PointWedding `json:"weddings,omitempty"`
@@ -1413,6 +1454,7 @@ type PointDetail struct {
 	ChunksNew   int64              `json:"chunks_new"`
 	Copies      []Copy             `json:"copies"`
 	Database    string             `json:"database"`
+	Doubts      *[]Doubt           `json:"doubts,omitempty"`
 	ID          string             `json:"id"`
 	Labels      *map[string]string `json:"labels,omitempty"`
 	Lacks       *string            `json:"lacks,omitempty"`
@@ -1439,16 +1481,20 @@ type PointDetail struct {
 	Protected bool        `json:"protected"`
 
 	// RestoreSeconds What restoring it is expected to take, at the speed of the newest whole restore
-	RestoreSeconds *float64      `json:"restore_seconds,omitempty"`
-	Rows           int64         `json:"rows"`
-	Seconds        float64       `json:"seconds"`
-	Server         string        `json:"server"`
-	TableList      *[]PointTable `json:"table_list,omitempty"`
-	Tables         int64         `json:"tables"`
+	RestoreSeconds *float64 `json:"restore_seconds,omitempty"`
+	Rows           int64    `json:"rows"`
+	Seconds        float64  `json:"seconds"`
+	Server         string   `json:"server"`
+
+	// Suspect latest passes it by: see doubts and trust
+	Suspect   *bool         `json:"suspect,omitempty"`
+	TableList *[]PointTable `json:"table_list,omitempty"`
+	Tables    int64         `json:"tables"`
 
 	// Tests Newest first, at most ten
 	Tests   []Test    `json:"tests"`
 	Time    time.Time `json:"time"`
+	Trust   *string   `json:"trust,omitempty"`
 	Type    string    `json:"type"`
 	Unknown *[]string `json:"unknown,omitempty"`
 
@@ -1766,7 +1812,13 @@ type SavePoint struct {
 	// Locked Retention never removes it
 	Locked *bool   `json:"locked,omitempty"`
 	Note   *string `json:"note,omitempty"`
+
+	// Trust accepted: it is right, whatever its backup found. doubted: it is not, and latest passes it by. Empty: nobody says anything
+	Trust *SavePointTrust `json:"trust,omitempty"`
 }
+
+// SavePointTrust accepted: it is right, whatever its backup found. doubted: it is not, and latest passes it by. Empty: nobody says anything
+type SavePointTrust string
 
 // Scope defines model for Scope.
 type Scope struct {
@@ -1821,7 +1873,7 @@ type Status struct {
 	// MaxAgeSeconds Beyond it the age alarms
 	MaxAgeSeconds float64 `json:"max_age_seconds"`
 
-	// Newest The newest recovery point that holds every tier
+	// Newest The newest recovery point that holds every tier and is not suspect
 	Newest      *Point      `json:"newest,omitempty"`
 	Performance Performance `json:"performance"`
 	Points      int64       `json:"points"`
@@ -2601,7 +2653,7 @@ type ClientInterface interface {
 
 	// SavePointWithBody Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2610,7 +2662,7 @@ type ClientInterface interface {
 
 	// SavePoint Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2964,7 +3016,7 @@ func (c *Client) GetPoint(ctx context.Context, id string, reqEditors ...RequestE
 
 // SavePointWithBody Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2983,7 +3035,7 @@ func (c *Client) SavePointWithBody(ctx context.Context, id string, contentType s
 
 // SavePoint Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5682,7 +5734,7 @@ type ClientWithResponsesInterface interface {
 
 	// SavePointWithBodyWithResponse Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5691,7 +5743,7 @@ type ClientWithResponsesInterface interface {
 
 	// SavePointWithResponse Label a recovery point
 	//
-	// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9876,7 +9928,7 @@ func (c *ClientWithResponses) GetPointWithResponse(ctx context.Context, id strin
 
 // SavePointWithBodyWithResponse Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9891,7 +9943,7 @@ func (c *ClientWithResponses) SavePointWithBodyWithResponse(ctx context.Context,
 
 // SavePointWithResponse Label a recovery point
 //
-// Note, labels, and the lock against retention. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

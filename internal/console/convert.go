@@ -105,9 +105,13 @@ func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 		Protected:   r.Protected,
 		Lacks:       r.Lacks,
 		Locked:      r.Locked,
+		Trust:       keepsake.Trust(r.Trust),
 	}}
 	if err := decode(r.Labels, &p.Labels); err != nil {
 		return p, fmt.Errorf("decode the labels of recovery point %s: %w", r.ID, err)
+	}
+	if err := decode(r.Doubts, &p.Doubts); err != nil {
+		return p, fmt.Errorf("decode the doubts about recovery point %s: %w", r.ID, err)
 	}
 	if err := decode(r.Copies, &p.Copies); err != nil {
 		return p, fmt.Errorf("decode the copies of recovery point %s: %w", r.ID, err)
@@ -155,6 +159,7 @@ func pointRow(platform string, p engine.Point, operation string) (sqlcgen.Upsert
 		Protected:      p.Protected,
 		Lacks:          p.Lacks,
 		Locked:         p.Locked,
+		Trust:          string(p.Trust),
 	}
 	if operation != "" {
 		row.OperationID = &operation
@@ -168,6 +173,9 @@ func pointRow(platform string, p engine.Point, operation string) (sqlcgen.Upsert
 	var err error
 	if row.Labels, err = json.Marshal(p.Labels); err != nil {
 		return row, fmt.Errorf("encode the labels of recovery point %s: %w", p.ID, err)
+	}
+	if row.Doubts, err = json.Marshal(append([]keepsake.Doubt{}, p.Doubts...)); err != nil {
+		return row, fmt.Errorf("encode the doubts about recovery point %s: %w", p.ID, err)
 	}
 	if row.Copies, err = json.Marshal(p.Copies); err != nil {
 		return row, fmt.Errorf("encode the copies of recovery point %s: %w", p.ID, err)

@@ -21,6 +21,7 @@ const (
 	MostAhead     = 500
 	weddingsAhead = 366 // days
 	recentShown   = 8
+	suspectsShown = 3
 )
 
 // Dashboard returns the overview. It reads the console database, and asks the platform for the next weddings and
@@ -54,7 +55,17 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
 		return d, fmt.Errorf("read the overview: %w", err)
 	}
 	d.judge()
+	d.suspect()
 	return d, nil
+}
+
+// suspect says that newer recovery points are passed by, unless the alarm is about something that a backup needs first.
+func (d *Dashboard) suspect() {
+	if len(d.Suspects) == 0 || d.Alarm == AlarmFailed {
+		return
+	}
+	d.Alarm, d.AlarmText = AlarmSuspect, "The newest recovery point may show damage, so a restore of the latest one takes an "+
+		"older one. "+d.Suspects[0].DoubtWords()+" Look at it, and say whether it is right."
 }
 
 func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsake.Actor, d *Dashboard) error {
@@ -78,6 +89,11 @@ func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsak
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		if actor.Organization == "" {
 			if newest, err = readNewest(tx); err != nil {
+				return err
+			}
+		}
+		if actor.Organization == "" {
+			if d.Suspects, err = suspects(ctx, tx, of.Name, newest); err != nil {
 				return err
 			}
 		}
@@ -112,6 +128,30 @@ func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsak
 		d.Providers[i].Behind = lacks(d.Newest, p.Name)
 	}
 	return err
+}
+
+// suspects returns the newest suspect recovery points that are newer than the one that latest means.
+func suspects(ctx context.Context, tx db.Tx, platform string, latest []Point) (out []Point, err error) {
+	after := ""
+	if len(latest) > 0 {
+		after = latest[0].ID
+	}
+	rows, err := tx.ListSuspectPoints(ctx, sqlcgen.ListSuspectPointsParams{
+		Platform: platform,
+		After:    after,
+		Most:     suspectsShown,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		p, err := pointOf(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // lastBackup returns the newest backup that succeeded or failed, or nil where there is none: one that somebody stopped

@@ -275,7 +275,8 @@ func (f *fakeEngine) MarkPoint(_ context.Context, id string, m engine.PointMark)
 	defer f.mu.Unlock()
 	for i := range f.points {
 		if f.points[i].ID == id {
-			f.points[i].Note, f.points[i].Labels, f.points[i].Locked = m.Note, m.Labels, m.Locked
+			p := &f.points[i]
+			p.Note, p.Labels, p.Locked, p.Trust = m.Note, m.Labels, m.Locked, m.Trust
 		}
 	}
 	return engine.Kept{}, f.down

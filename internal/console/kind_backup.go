@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -216,6 +217,7 @@ func madePoint(r engine.BackupResult, note string) engine.Point {
 		ChunksNew:   r.ChunksNew,
 		Seconds:     r.Seconds,
 		Covers:      r.Covers,
+		Doubts:      r.Doubts,
 	}
 }
 
@@ -279,6 +281,11 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 	if !result.Protected {
 		out.Level, out.Left = "warn", "Done, but not protected: "+result.Lacks+"."
 	}
+	if words := keepsake.DoubtWords(result.Doubts); words != "" {
+		out.Level = "warn"
+		out.Left = cmp.Or(out.Left, "Done.") + " The recovery point may show damage, so a restore of the latest one takes an " +
+			"older one. " + words + " Look at it, and say whether it is right."
+	}
 	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 		return endBackup(ctx, tx, ended, result, manifest)
 	}
@@ -291,6 +298,10 @@ func (backups) Stopped(context.Context, db.Tx, operation.Operation) error { retu
 func (backups) Describe(row operation.Operation, e *audit.Entry) {
 	if o, err := operationOf(row); err == nil && len(o.Weddings) == 1 {
 		e.WeddingID = o.Weddings[0].WeddingID
+	}
+	if o, err := operationOf(row); err == nil && o.Backup != nil && len(o.Backup.Doubts) > 0 {
+		e.Detail["doubts"] = keepsake.DoubtWords(o.Backup.Doubts)
+		e.FellShort()
 	}
 }
 

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
 	"github.com/wedsync/keepsake/internal/audit"
-	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -20,12 +20,16 @@ type SavePointInput struct {
 	Note   *string           // at most 500 characters
 	Labels map[string]string // all of them: at most 20 of at most 64 and 200 characters
 	Locked *bool             // retention never removes it
+	Trust  *keepsake.Trust   // whether latest may mean it
 }
+
+// trusts are what one may say of a recovery point.
+var trusts = []keepsake.Trust{keepsake.TrustUnsaid, keepsake.TrustAccepted, keepsake.TrustDoubted}
 
 // mostSaves is how often a change is made anew because somebody else was quicker.
 const mostSaves = 5
 
-// SavePoint changes the note, labels and lock of a recovery point: first in the repository, which outlives this
+// SavePoint changes the note, labels, lock and trust of a recovery point: first in the repository, which outlives this
 // console, then in the console database. Unlocking takes a recent proof of identity, because retention may then remove
 // the point for good.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
@@ -37,6 +41,9 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 		}
 		err = checkWritten(note, in.Labels)
 	}
+	if err == nil && in.Trust != nil && !slices.Contains(trusts, *in.Trust) {
+		err = keepsake.Wrong("trust", "Of a recovery point one can say accepted, doubted, or nothing.")
+	}
 	if err == nil && in.Locked != nil && !*in.Locked {
 		err = c.mustBeProven(actor)
 	}
@@ -47,7 +54,8 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 			in.ID = id
 		}
 	}
-	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked})
+	detail := audit.Change(nil, map[string]any{"note": in.Note, "labels": in.Labels, "locked": in.Locked,
+		"trust": in.Trust})
 	if err == nil {
 		err = c.takeOverMark(ctx, p, in.ID)
 	}
@@ -66,7 +74,7 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 	return nil
 }
 
-// takeOverMark takes over what the repository has of a point's note, labels and lock, before somebody changes it: the
+// takeOverMark takes over what the repository has of a point's note, labels, lock and trust, before somebody changes it: the
 // command line may have written there since the console looked. A point that cannot be read keeps what is known.
 func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) error {
 	reading, cancel := context.WithTimeout(ctx, providerTime)
@@ -90,8 +98,8 @@ func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) erro
 		if err != nil {
 			return err
 		}
-		known, err := markOf(was.Note, was.Labels, was.Locked)
-		if err != nil || sameMark(known, engine.PointMark{Note: d.Note, Labels: d.Labels, Locked: d.Locked}) {
+		known, err := markOf(was.Note, was.Labels, was.Locked, was.Trust)
+		if err != nil || sameMark(known, markIn(d.Point)) {
 			return err
 		}
 		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{
@@ -99,9 +107,11 @@ func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) erro
 			Note:      d.Note,
 			Labels:    labels,
 			Locked:    d.Locked,
+			Trust:     string(d.Trust),
 			WasNote:   was.Note,
 			WasLabels: was.Labels,
 			WasLocked: was.Locked,
+			WasTrust:  was.Trust,
 		})
 		if err != nil || n == 0 { // somebody else has just saved it
 			return err
@@ -126,10 +136,11 @@ func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Act
 	if err != nil {
 		return false, err
 	}
-	mark := engine.PointMark{Note: was.Note, Locked: was.Locked, By: actor.Name}
-	if err := json.Unmarshal(was.Labels, &mark.Labels); err != nil {
-		return false, fmt.Errorf("decode the labels: %w", err)
+	mark, err := markOf(was.Note, was.Labels, was.Locked, was.Trust)
+	if err != nil {
+		return false, err
 	}
+	mark.By = actor.Name
 	if in.Note != nil {
 		mark.Note = *in.Note
 	}
@@ -138,6 +149,9 @@ func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Act
 	}
 	if in.Locked != nil {
 		mark.Locked = *in.Locked
+	}
+	if in.Trust != nil {
+		mark.Trust = *in.Trust
 	}
 	labels, err := json.Marshal(mark.Labels)
 	if err != nil {
@@ -149,17 +163,19 @@ func (c *Console) savePoint(ctx context.Context, p *platform, actor keepsake.Act
 	}
 	c.logKept(ctx, "what was written to a recovery point", kept)
 	maps.Copy(detail, audit.Change(map[string]any{"note": was.Note, "labels": json.RawMessage(was.Labels),
-		"locked": was.Locked},
-		map[string]any{"note": mark.Note, "labels": mark.Labels, "locked": mark.Locked}))
+		"locked": was.Locked, "trust": was.Trust},
+		map[string]any{"note": mark.Note, "labels": mark.Labels, "locked": mark.Locked, "trust": mark.Trust}))
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		n, err := tx.SetPointMark(ctx, sqlcgen.SetPointMarkParams{
 			ID:        in.ID,
 			Note:      mark.Note,
 			Labels:    labels,
 			Locked:    mark.Locked,
+			Trust:     string(mark.Trust),
 			WasNote:   was.Note,
 			WasLabels: was.Labels,
 			WasLocked: was.Locked,
+			WasTrust:  was.Trust,
 		})
 		if saved = n == 1; err != nil || !saved {
 			return err

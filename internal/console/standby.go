@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine"
@@ -57,10 +58,18 @@ func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 	if err != nil {
 		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 	}
-	if len(points) > 0 {
-		d.Newest = &ownFacts(actor, points, "")[0]
+	if newest := trusted(points); len(newest) > 0 {
+		d.Newest = &ownFacts(actor, newest, "")[0]
 	}
 	return d, nil
+}
+
+// trusted returns the newest of the points that is not suspect, as a list of none or one.
+func trusted(points []Point) []Point {
+	if i := slices.IndexFunc(points, func(p Point) bool { return !p.Suspect() }); i >= 0 {
+		return points[i : i+1]
+	}
+	return nil
 }
 
 // whole are the newest recovery points that hold every tier.
@@ -101,8 +110,8 @@ func (s *Standby) ListWeddings(ctx context.Context, actor keepsake.Actor, in Wed
 	if err != nil {
 		return page, err
 	}
-	if points, err := s.whole(ctx); err == nil && len(points) > 0 {
-		page.Newest = &ownFacts(actor, points, "")[0]
+	if points, err := s.whole(ctx); err == nil && len(trusted(points)) > 0 {
+		page.Newest = &ownFacts(actor, trusted(points), "")[0]
 	}
 	return page, nil
 }
@@ -118,8 +127,8 @@ func (s *Standby) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	t.Milestones = milestones(t.Date, nil)
 	points, err := s.whole(ctx)
 	t.Points = ownFacts(actor, points, id)
-	if len(t.Points) > 0 {
-		t.Newest = t.Points[0].ID
+	if newest := trusted(t.Points); len(newest) > 0 {
+		t.Newest = newest[0].ID
 	}
 	return t, err
 }

@@ -154,7 +154,7 @@ func (c *Console) listMarks(ctx context.Context, p *platform) (pointMarks, error
 	err := c.db.InTx(ctx, keepsake.System("sync"), func(tx db.Tx) error {
 		rows, err := tx.ListPointMarks(ctx, p.Name)
 		for _, r := range rows {
-			if marks[r.ID], err = markOf(r.Note, r.Labels, r.Locked); err != nil {
+			if marks[r.ID], err = markOf(r.Note, r.Labels, r.Locked, r.Trust); err != nil {
 				return err
 			}
 		}
@@ -166,17 +166,22 @@ func (c *Console) listMarks(ctx context.Context, p *platform) (pointMarks, error
 	return marks, nil
 }
 
-func markOf(note string, labels []byte, locked bool) (engine.PointMark, error) {
-	m := engine.PointMark{Note: note, Locked: locked}
+func markOf(note string, labels []byte, locked bool, trust string) (engine.PointMark, error) {
+	m := engine.PointMark{Note: note, Locked: locked, Trust: keepsake.Trust(trust)}
 	if err := json.Unmarshal(labels, &m.Labels); err != nil {
 		return m, fmt.Errorf("decode the labels: %w", err)
 	}
 	return m, nil
 }
 
+// markIn returns what the repository says that people wrote to a point.
+func markIn(p engine.Point) engine.PointMark {
+	return engine.PointMark{Note: p.Note, Labels: p.Labels, Locked: p.Locked, Trust: p.Trust}
+}
+
 // sameMark reports whether both say the same, whoever wrote it and when.
 func sameMark(a, b engine.PointMark) bool {
-	return a.Note == b.Note && a.Locked == b.Locked && maps.Equal(a.Labels, b.Labels)
+	return a.Note == b.Note && a.Locked == b.Locked && a.Trust == b.Trust && maps.Equal(a.Labels, b.Labels)
 }
 
 // savePoints stores points. marks are what was known of people's notes before the points were read; asked tells which
@@ -198,19 +203,19 @@ func (c *Console) savePoints(ctx context.Context, of *platform, points []engine.
 			for _, r := range rows {
 				known[r.ID] = r
 			}
-			marked := []string{} // whose note, labels or lock are others in the repository than here
+			marked := []string{} // whose note, labels, lock or trust are others in the repository than here
 			for _, p := range batch {
 				before, there := known[p.ID]
 				var mark engine.PointMark
 				if there {
-					if mark, err = markOf(before.Note, before.Labels, before.Locked); err != nil {
+					if mark, err = markOf(before.Note, before.Labels, before.Locked, before.Trust); err != nil {
 						return err
 					}
 					if !sameMark(mark, marks[p.ID]) { // somebody has just saved it: the next look compares again
-						p.Note, p.Labels, p.Locked = mark.Note, mark.Labels, mark.Locked
+						p.Note, p.Labels, p.Locked, p.Trust = mark.Note, mark.Labels, mark.Locked, mark.Trust
 					}
 				}
-				moved := there && !sameMark(mark, engine.PointMark{Note: p.Note, Labels: p.Labels, Locked: p.Locked})
+				moved := there && !sameMark(mark, markIn(p))
 				saved, err := savePoint(ctx, tx, of.Name, p, before, there, moved, asked)
 				if err != nil {
 					return err

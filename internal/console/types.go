@@ -261,19 +261,22 @@ const (
 	AlarmNever  AlarmKind = "never"  // there is no recovery point at all
 	AlarmLate   AlarmKind = "late"   // the newest is older than it may be
 	AlarmFailed AlarmKind = "failed" // the latest backup failed, or left the platform unprotected
+	// newer recovery points may show damage, and nobody has said whether they are right
+	AlarmSuspect AlarmKind = "suspect"
 )
 
 // Dashboard is the overview.
 type Dashboard struct {
 	Now time.Time
-	// Newest is the newest recovery point that holds every tier (full or incremental); nil when there is none. Protection
-	// judges it.
+	// Newest is the newest recovery point that holds every tier (full or incremental) and is not suspect; nil when there
+	// is none. Protection judges it.
 	Newest     *Point
 	Protection keepsake.Protection
 	Age        time.Duration // since Newest
 	MaxAge     time.Duration // beyond it the age alarms
 	Alarm      AlarmKind
 	AlarmText  string     // what it means and what to do
+	Suspects   []Point    // the newest recovery points that are newer than Newest and suspect
 	LastBackup *Operation // the latest backup that succeeded or failed; nil: none did
 	Running    []Operation
 	Recent     []Operation

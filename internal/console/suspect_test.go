@@ -1,0 +1,102 @@
+package console_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// TestASuspectBackupIsLoudAndPassedBy: the overview and the operation say what is wrong with it, latest goes on meaning
+// the point before, and whoever says that it is right changes that, on record.
+func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("20261101T000000Z-000000000001", time.Now().Add(-time.Hour), "local", "s3", "away")}
+	c := w.console(e)
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sound := e.points[0].ID
+	doubts := []keepsake.Doubt{{Kind: keepsake.DoubtRows, Table: "public.guests", Before: 7200, Rows: 20}}
+	const words = "Table public.guests holds 20 rows, and held 7200 rows before."
+	e.backup = func(_ context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
+		result, err := e.succeed(in, r, "local", "s3", "away")
+		result.Doubts = doubts
+		e.mu.Lock()
+		e.points[len(e.points)-1].Doubts = doubts
+		e.mu.Unlock()
+		return result, err
+	}
+	w.run(c, true)
+	o, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = await(t, c, o.ID, console.StateDone)
+	suspect := o.Point
+	lines, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0)
+	if err != nil || len(lines) == 0 || lines[len(lines)-1].Level != "warn" ||
+		!strings.Contains(lines[len(lines)-1].Message, words) {
+		t.Errorf("the operation's last words: %+v, %v", lines, err)
+	}
+	if n := w.count("select count(*) from audit_log where action = 'backup.end' and detail ->> 'doubts' = $1", words); n != 1 {
+		t.Errorf("%d entries say why", n)
+	}
+
+	overview := func(newest string, suspects int) {
+		t.Helper()
+		d, err := c.Dashboard(t.Context(), admin)
+		if err != nil || d.Newest == nil || d.Newest.ID != newest || len(d.Suspects) != suspects ||
+			(d.Alarm == console.AlarmSuspect) != (suspects > 0) || strings.Contains(d.AlarmText, words) != (suspects > 0) {
+			t.Errorf("%+v, %v", d, err)
+		}
+		p, err := c.GetPoint(t.Context(), admin, "latest")
+		if err != nil || p.Point.ID != newest {
+			t.Errorf("latest is %s, %v", p.Point.ID, err)
+		}
+	}
+	overview(sound, 1)
+	if p, err := c.GetPoint(t.Context(), admin, suspect); err != nil || !p.Point.Suspect() || len(p.Point.Doubts) != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	save := func(trust keepsake.Trust) error {
+		return c.SavePoint(t.Context(), admin, console.SavePointInput{ID: suspect, Trust: &trust})
+	}
+	if err := save("perhaps"); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		t.Errorf("another word: %v", err)
+	}
+	for _, then := range []struct {
+		trust    keepsake.Trust
+		newest   string
+		suspects int
+	}{{keepsake.TrustAccepted, suspect, 0}, {keepsake.TrustUnsaid, sound, 1}, {keepsake.TrustAccepted, suspect, 0}} {
+		if err := save(then.trust); err != nil {
+			t.Fatal(err)
+		}
+		overview(then.newest, then.suspects)
+	}
+	if n := w.count("select count(*) from audit_log where action = 'point.save' and detail::text like '%accepted%'"); n < 2 {
+		t.Errorf("%d entries say that it was accepted", n)
+	}
+
+	e.mu.Lock()
+	for i := range e.points { // the command line said otherwise
+		if e.points[i].ID == suspect {
+			e.points[i].Trust = keepsake.TrustDoubted
+		}
+	}
+	e.mu.Unlock()
+	if err := c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.Dashboard(t.Context(), admin)
+	if err != nil || d.Newest.ID != sound || len(d.Suspects) != 1 ||
+		!strings.Contains(d.AlarmText, "Somebody said that it is not right") {
+		t.Errorf("doubted at the command line: %+v, %v", d, err)
+	}
+}
