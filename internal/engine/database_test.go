@@ -51,7 +51,7 @@ func roles(t *testing.T, names ...string) {
 	for _, name := range names {
 		quoted := pgx.Identifier{name}.Sanitize()
 		run(t, beside, "create role "+quoted)
-		t.Cleanup(func() { run(t, beside, "drop role "+quoted) })
+		dropRole(t, beside, quoted)
 	}
 }
 

@@ -123,7 +123,7 @@ func TestFunctionsThatOnlyASearchPathFinds(t *testing.T) {
 	name := nameIn(t, source)
 	role = "keeper of " + name
 	run(t, source, `create role "`+role+`"`)
-	t.Cleanup(func() { run(t, source, `drop owned by "`+role+`" cascade`, `drop role "`+role+`"`) })
+	dropRole(t, source, `"`+role+`"`)
 	run(t, source, "alter database "+name+" set search_path = tools, public",
 		`alter role "`+role+`" in database `+name+" set search_path = odd, public")
 	run(t, source, "create schema tools", "create schema odd",

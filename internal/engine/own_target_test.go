@@ -22,7 +22,7 @@ func TestPlatformIsNoTargetForALesserRole(t *testing.T) {
 	run(t, url, "revoke execute on function pg_control_system() from public", "create role "+name+" login password '"+role+
 		"'",
 		"grant create on database "+pgx.Identifier{nameIn(t, url)}.Sanitize()+" to "+name)
-	t.Cleanup(func() { run(t, url, "drop owned by "+name, "drop role "+name) })
+	dropRole(t, url, name)
 	lesser := strings.Replace(at(t, url, nameIn(t, url), role), "127.0.0.1", "localhost", 1)
 	for _, x := range []struct{ platform, target string }{{url, lesser}, {lesser, url}, {lesser, lesser}} {
 		e := engine.New(engine.Options{

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -228,6 +230,30 @@ func one[T any](t *testing.T, url, query string, args ...any) T {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return v
+}
+
+// dropRole drops a role, quoted, when the test has ended. Databases of the test that name it are dropped meanwhile, and
+// nobody waits for that.
+func dropRole(t *testing.T, url, role string) {
+	t.Helper()
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), url)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		var pg *pgconn.PgError
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+			_, err = conn.Exec(context.Background(), "select pg_sleep(0.01); drop owned by "+role+" cascade; drop role "+role)
+			if !errors.As(err, &pg) || pg.Code != pgerrcode.DependentObjectsStillExist {
+				break
+			}
+		}
+		if err != nil {
+			t.Errorf("drop role %s: %v", role, err)
+		}
+	})
 }
 
 // wantUnwritten fails unless the database holds nothing at all.
