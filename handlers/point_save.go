@@ -27,7 +27,7 @@ const (
 	editLocked = "locked"
 )
 
-// SavePoint changes the note, labels, lock and trust of a recovery point. It saves only what this person changed, so that
+// SavePoint changes the note, labels and lock of a recovery point. It saves only what this person changed, so that
 // what others saved since the form was drawn stays.
 func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -41,9 +41,6 @@ func SavePoint(pages Pages, con pointSaver) echo.HandlerFunc {
 			in.Locked = &locked
 		}
 		var wrong string
-		if c.Request().Form.Has("trust") {
-			in.Trust = new(keepsake.Trust(c.FormValue("trust")))
-		}
 		if text != textWas {
 			in.Labels, wrong = parseLabels(text)
 		}

@@ -203,6 +203,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/repairs", handlers.StartRepair(con))
 	in.POST("/points/verify", handlers.StartVerify(con))
 	in.POST("/points/:id", handlers.SavePoint(pages, con))
+	in.POST("/points/:id/trust", handlers.TrustPoint(con))
 	in.POST("/points/:id/verify", handlers.StartVerify(con))
 	in.GET("/points/:id/restore", handlers.ShowRestoreForm(pages, con))
 	in.POST("/points/:id/restore", handlers.ConfirmRestore(pages, con))

@@ -1,0 +1,32 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// TestARecoveryPointIsTrustedOrNot: the page of a suspect one asks whether it is right, and that of another one whether
+// it is not.
+func TestARecoveryPointIsTrustedOrNot(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	p := &s.console.points[0]
+	page := "/points/" + p.ID
+	s.get(page).want(http.StatusOK).says("It is not right")
+	p.Doubts = []keepsake.Doubt{{Kind: keepsake.DoubtTable, Table: "public.guests", Before: 7200}}
+	s.get("/points").want(http.StatusOK).says("Suspect", "Table public.guests is not there any more")
+	s.get(page).want(http.StatusOK).says("Suspect", "This recovery point may show damage", "Table public.guests is not "+
+		"there any more, and held 7200 rows before.", "It is right").one("form", "action", page+"/trust")
+	to := s.post(page+"/trust", url.Values{"trust": {"accepted"}}).want(http.StatusSeeOther).header.Get("Location")
+	if got := s.console.saved; to != page || len(got) != 1 || *got[0].Trust != keepsake.TrustAccepted || got[0].Note != nil ||
+		got[0].Labels != nil || got[0].Locked != nil {
+		t.Errorf("%s, %+v", to, got)
+	}
+	p.Trust = keepsake.TrustAccepted
+	s.get(page).want(http.StatusOK).says("Somebody said that it is right", "It is not right")
+	p.Trust = keepsake.TrustDoubted
+	s.get(page).want(http.StatusOK).says("Somebody said that it is not right.", "It is right")
+}
