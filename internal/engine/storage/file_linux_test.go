@@ -141,8 +141,8 @@ func TestAnAdoptedObjectSurvivesAFailedSync(t *testing.T) {
 	}
 }
 
-// TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt: what may be lost stays missing for this process, and what
-// another one has put in its place does not.
+// TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt: what may be lost stays missing for this process, also where it
+// is emptied or older now. What another one has put in its place does not.
 func TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt(t *testing.T) {
 	t.Parallel()
 	dir, sum := t.TempDir(), sha256.Sum256([]byte("x"))
@@ -153,7 +153,7 @@ func TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt(t *testing.T) {
 	put := func(p Provider, key string, replace bool) error {
 		return p.Put(t.Context(), key, []byte("x"), sum, replace)
 	}
-	keys := []string{"chunks/again", "chunks/anew", "chunks/lost"}
+	keys := []string{"chunks/again", "chunks/anew", "chunks/emptied", "chunks/lost", "chunks/older"}
 	op := p.(*file).begin()
 	for i, key := range keys {
 		if err := put(op, key, false); err != nil {
@@ -201,13 +201,25 @@ func TestAHiddenObjectIsShownWhenAnotherProcessHasStoredIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := missing(); !slices.Equal(got, []string{"chunks/lost"}) {
+	older := time.Unix(1_600_000_000, 0)
+	err = errors.Join(os.Truncate(filepath.Join(dir, "chunks/emptied"), 0),
+		os.Chtimes(filepath.Join(dir, "chunks/older"), older, older))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := []string{"chunks/emptied", "chunks/lost", "chunks/older"}
+	if got := missing(); !slices.Equal(got, lost) {
 		t.Errorf("%v are missing after another process has stored the others", got)
 	}
 	if err := put(next, "chunks/again", false); !errors.Is(err, ErrExists) {
 		t.Errorf("it was stored once more: %v", err)
 	}
-	if err := errors.Join(put(next, "chunks/lost", false), next.Sync(t.Context())); err != nil {
+	for _, key := range lost {
+		if err := put(next, key, false); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := next.Sync(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if got := missing(); len(got) != 0 {

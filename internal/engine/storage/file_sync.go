@@ -152,7 +152,7 @@ func (d *disk) hasFailed() bool {
 
 // hides reports whether an object may not be on the disk, although it can be read: a sync that should have made it
 // durable failed. It counts as missing, so that whoever needs it stores it again. It is hidden no longer when somebody
-// else has done that, or has removed it.
+// else has written it later, or has removed it.
 func (d *disk) hides(key string) bool {
 	d.mu.Lock()
 	was, hidden := d.hidden[key]
@@ -161,7 +161,7 @@ func (d *disk) hides(key string) bool {
 		return false
 	}
 	now, there := d.look(key)
-	if there && now.mayBe(was) {
+	if there && !now.writtenAfter(was) {
 		return true
 	}
 	d.mu.Lock()
@@ -176,11 +176,12 @@ func (d *disk) hides(key string) bool {
 // file systems give a file another one at times.
 type seen struct {
 	at   int64 // nanoseconds; 0: not known
-	size int64
+	size int64 // 0: not known, or none
 }
 
-// mayBe reports whether both may be the same file.
-func (s seen) mayBe(o seen) bool { return s == o || s == seen{} || o == seen{} }
+// writtenAfter reports whether s was written later than o, as far as their times tell. A file that lost its content has
+// no size, and one that was copied back from elsewhere may be older.
+func (s seen) writtenAfter(o seen) bool { return s.size > 0 && o.at != 0 && s.at > o.at }
 
 // look returns how an object can be told, and false when it is not there.
 func (d *disk) look(key string) (seen, bool) {
