@@ -1,6 +1,9 @@
 package main
 
-import "github.com/wedsync/keepsake/internal/audit"
+import (
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine"
+)
 
 type addProviderCommand struct {
 	Name string `arg:"" help:"Provider, as the configuration calls it."`
@@ -31,14 +34,21 @@ func (c *addProviderCommand) Run(a *app) error {
 	default:
 		a.printf("Provider %s belongs to repository %s now.\n", r.Provider, r.Repository)
 	}
-	if r.Missing > 0 {
-		a.printLacking(r.Missing)
-	}
+	a.printLacking(r.Provider, r.Missing, r.Unasked)
 	return nil
 }
 
-// printLacking says how many recovery points a provider lacks, and what brings them there.
-func (a *app) printLacking(points int) {
-	a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n",
-		some(int64(points), "recovery point"))
+// printLacking says how many recovery points a provider lacks, what brings them there, and of whose points nobody knows.
+func (a *app) printLacking(provider string, points int, unasked []engine.Unasked) {
+	if points > 0 {
+		a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n",
+			some(int64(points), "recovery point"))
+	}
+	for _, u := range unasked {
+		if u.Provider == provider {
+			a.printf("Which recovery points it lacks is not known, because its own could not be listed. %s\n", u.Why)
+		} else {
+			a.printf("It may lack recovery points of provider %s, which could not be asked for them. %s\n", u.Provider, u.Why)
+		}
+	}
 }

@@ -113,12 +113,12 @@ func (a *app) printInit(r engine.InitResult, keyFile string) {
 	}
 	a.printCopies(r.Copies, nil)
 	for _, b := range r.Begun {
-		if b.Missing == 0 {
+		if b.Missing == 0 && len(r.Unasked) == 0 {
 			continue
 		}
 		a.printf("The place of provider %s was empty, and belongs to the repository now. If it had backups, look whether "+
 			"its disk is mounted.\n", b.Provider)
-		a.printLacking(b.Missing)
+		a.printLacking(b.Provider, b.Missing, r.Unasked)
 	}
 	if !r.Created {
 		return

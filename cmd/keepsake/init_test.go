@@ -218,3 +218,66 @@ func TestInitSaysWhatAnEmptyPlaceLacks(t *testing.T) {
 	w.must(t, exitDone, "repair", "--all")
 	w.must(t, exitDone, "verify", "--all", "--deep")
 }
+
+// TestInitKnowsNotWhatCouldNotBeListed: where the recovery points of some providers cannot be listed, init says of an
+// empty place whose points it may lack, and never that it lacks what nobody knows of.
+func TestInitKnowsNotWhatCouldNotBeListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting, season...)
+	w.must(t, exitDone, "init")
+	w.must(t, exitDone, "backup")
+	// A link that leads out of a provider's place is not followed, so nothing below it can be listed.
+	unlisted := func(provider string) {
+		t.Helper()
+		if err := os.Symlink(w.dir, filepath.Join(w.place(provider), "manifests")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty := func() {
+		t.Helper()
+		if err := errors.Join(os.RemoveAll(w.place("far")), os.Mkdir(w.place("far"), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := func(o output, want, not []string) {
+		t.Helper()
+		for _, words := range want {
+			if !strings.Contains(o.out, words) {
+				t.Errorf("it does not say %q:\n%s", words, o.out)
+			}
+		}
+		for _, words := range not {
+			if strings.Contains(o.out, words) {
+				t.Errorf("it says %q:\n%s", words, o.out)
+			}
+		}
+	}
+	lacks, itself, maybe := "It lacks 1 recovery point", "Which recovery points it lacks is not known",
+		"It may lack recovery points of provider "
+
+	empty()
+	unlisted("far")
+	says(w.must(t, exitDone, "init"), []string{"The place of provider far was empty", itself}, []string{lacks, maybe})
+
+	move(t, filepath.Join(w.place("second"), "manifests"), filepath.Join(w.dir, "of second"))
+	unlisted("second")
+	empty()
+	says(w.must(t, exitDone, "init"), []string{"The place of provider far was empty", lacks, maybe + "second"},
+		[]string{itself})
+
+	move(t, filepath.Join(w.place("local"), "manifests"), filepath.Join(w.dir, "of local"))
+	unlisted("local")
+	empty()
+	says(w.must(t, exitDone, "init"),
+		[]string{"The place of provider far was empty", "look whether its disk is mounted", maybe + "local", maybe + "second"},
+		[]string{lacks, itself})
+	empty()
+	says(w.must(t, exitDone, "repo", "add-provider", "far"), []string{maybe + "local", maybe + "second"},
+		[]string{lacks, itself})
+	empty()
+	unlisted("far")
+	r := document[initReport](t, w.must(t, exitDone, "init", "--json"))
+	if len(r.Begun) != 1 || r.Begun[0].Missing != 0 || len(r.Unasked) != 3 || r.Unasked[0].Why == "" {
+		t.Errorf("init --json where no provider can be listed: %+v", r)
+	}
+}

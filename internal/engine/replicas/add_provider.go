@@ -14,10 +14,12 @@ import (
 type AddProviderResult struct {
 	Repository string `json:"repository"`
 	Provider   string `json:"provider"`
-	Added      bool   `json:"added"`        // false: it was there already, and proves to be the provider of that name
-	Renamed    string `json:"renamed_from"` // the name that its place had before; "" where it had none, or that one
-	Points     int    `json:"points_there"` // recovery points that it holds
-	Missing    int    `json:"points_missing"`
+	Added      bool   `json:"added"`          // false: it was there already, and proves to be the provider of that name
+	Renamed    string `json:"renamed_from"`   // the name that its place had before; "" where it had none, or that one
+	Points     int    `json:"points_there"`   // recovery points that it holds
+	Missing    int    `json:"points_missing"` // of those that the others were heard to hold
+	// Unasked are the providers of which nobody knows which recovery points they hold.
+	Unasked []Unasked `json:"unasked,omitempty"`
 }
 
 // AddProvider begins to use a configured provider. It makes the provider's place where that is a directory, and puts
@@ -48,16 +50,37 @@ func (s *Set) AddProvider(ctx context.Context, name string) (AddProviderResult, 
 	if err != nil {
 		return AddProviderResult{}, keepsake.Errorf(codeOfPlace(err), "provider %s was not added. %s", name, Explain(err))
 	}
-	list, err := ListManifests(ctx, append(r.Live(), p))
+	r.begun(name)
+	list, err := r.listLive(ctx)
 	if err != nil {
 		return result, err
 	}
+	result.Unasked = r.Unasked(list)
 	result.Points, result.Missing = list.count(name)
 	return result, nil
 }
 
-// count says how many of the listed recovery points a provider holds, and how many it lacks.
+// begun notes that a provider belongs to the repository now, and is asked like the others.
+func (r *Repo) begun(provider string) {
+	delete(r.Down, provider)
+	delete(r.Lacking, provider)
+}
+
+// listLive asks every live provider for its recovery points. That none answers is no error: all of them are in Failed.
+func (r *Repo) listLive(ctx context.Context) (Listing, error) {
+	list, err := ListManifests(ctx, r.Live())
+	if ctx.Err() != nil {
+		return list, err
+	}
+	return list, nil
+}
+
+// count says how many of the listed recovery points a provider holds, and how many it lacks. Of one whose list could not
+// be read nobody knows either.
 func (l Listing) count(provider string) (there, missing int) {
+	if l.Failed[provider] != nil {
+		return 0, 0
+	}
 	for _, at := range l.At {
 		if at[provider] {
 			there++

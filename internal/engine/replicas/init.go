@@ -20,13 +20,15 @@ type InitResult struct {
 	Copies      []keepsake.Copy `json:"copies"`
 	// Begun are the providers whose place was empty, of a repository that was there at others.
 	Begun []BegunProvider `json:"begun,omitempty"`
+	// Unasked are the providers of which nobody knows which recovery points they hold, where others were begun with.
+	Unasked []Unasked `json:"unasked,omitempty"`
 }
 
 // BegunProvider is a place that Init put into use, with what it holds of the repository.
 type BegunProvider struct {
 	Provider string `json:"provider"`
-	Points   int    `json:"points_there"` // recovery points that it holds
-	Missing  int    `json:"points_missing"`
+	Points   int    `json:"points_there"`   // recovery points that it holds
+	Missing  int    `json:"points_missing"` // of those that the others were heard to hold
 }
 
 // Init makes a repository at every provider that can be reached, and gives each its identity. The engine's key and a
@@ -69,24 +71,27 @@ func (s *Set) Init(ctx context.Context) (InitResult, error) {
 // join is begin of a repository that was there, and says what the places lack that were empty: an empty directory may
 // be where a disk is to be mounted.
 func (s *Set) join(ctx context.Context, r *Repo) (InitResult, error) {
-	asked := r.Live()
 	result, err := s.begin(ctx, r)
 	if err != nil {
 		return result, err
 	}
 	for i, p := range r.Providers {
-		if r.Lacking[p.Name] && result.Copies[i].Confirmed {
-			asked = append(asked, p)
+		if !result.Copies[i].Confirmed {
+			continue
+		}
+		if r.Lacking[p.Name] {
 			result.Begun = append(result.Begun, BegunProvider{Provider: p.Name})
 		}
+		r.begun(p.Name)
 	}
 	if len(result.Begun) == 0 {
 		return result, nil
 	}
-	list, err := ListManifests(ctx, asked)
+	list, err := r.listLive(ctx)
 	if err != nil {
 		return result, err
 	}
+	result.Unasked = r.Unasked(list)
 	for i := range result.Begun {
 		b := &result.Begun[i]
 		b.Points, b.Missing = list.count(b.Provider)

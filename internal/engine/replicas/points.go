@@ -32,9 +32,9 @@ type PointList struct {
 
 // Unasked is a provider that could not be asked for its recovery points, and why, in words.
 type Unasked struct {
-	Provider string
-	Why      string
-	Silent   bool // it did not answer
+	Provider string `json:"provider"`
+	Why      string `json:"why"`
+	Silent   bool   `json:"silent"` // it did not answer
 }
 
 // ListPoints does the same as Points, and also returns which providers could not be asked.
