@@ -135,7 +135,11 @@ func TestEveryKindOfObjectIsVerifiedAndHealed(t *testing.T) {
 		if kind == storage.IdentityKey { // whose place it is, a person says, unless the rest of it still proves that
 			bad = bytes.Replace(body, []byte(`"name": "`), []byte(`"name": "un`), 1)
 		}
-		if bytes.Equal(bytes.TrimSpace(bad), bytes.TrimSpace(body)) { // a header says the same without its last newline
+		if bytes.Equal(bad, body) {
+			return
+		}
+		// A header says the same without its last newline. In a sealed object every byte counts.
+		if kind == repository.HeaderKey && bytes.Equal(bytes.TrimSpace(bad), bytes.TrimSpace(body)) {
 			return
 		}
 		if err := os.WriteFile(file, bad, 0o600); err != nil {
