@@ -167,6 +167,23 @@ func TestJobTakenByADeadProcessIsRequeued(t *testing.T) {
 // TestReturningWorkerCannotWrite lets a worker fall silent while its engine goes on, as a paused machine does.
 func TestReturningWorkerCannotWrite(t *testing.T) {
 	t.Parallel()
+	for name, take := range map[string]func(t *testing.T, w *world, second *console.Console, id string){
+		"taken away": func(_ *testing.T, w *world, _ *console.Console, id string) { w.interrupt(id) },
+		"its lease expired": func(t *testing.T, _ *world, second *console.Console, _ string) {
+			if err := second.ExpireLeases(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			returningWorkerCannotWrite(t, take)
+		})
+	}
+}
+
+func returningWorkerCannotWrite(t *testing.T, take func(t *testing.T, w *world, second *console.Console, id string)) {
+	t.Helper()
 	w := newWorld(t)
 	e := newFakeEngine()
 	fallen, returned := make(chan struct{}), make(chan struct{})
@@ -187,8 +204,8 @@ func TestReturningWorkerCannotWrite(t *testing.T) {
 	stop := w.run(deaf, true)
 	o := startFull(t, deaf)
 	<-fallen // it is the deaf one that has the operation, and hears nothing of its being taken
-	w.interrupt(o.ID)
 	second := w.console(e)
+	take(t, w, second, o.ID)
 	w.run(second, true)
 	o = await(t, second, o.ID, console.StateDone)
 	<-returned
