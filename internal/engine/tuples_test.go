@@ -90,6 +90,10 @@ func TestIncrementalsHoldWhatFullsHold(t *testing.T) {
 			t.Fatalf("after %v\nan incremental has %v\na full         %v", what, got, known)
 		}
 	}
+	// What is compared with full backups shows something only where two of them are the same as long as nothing happens.
+	if again := sums(t, whole, backup(t, whole, keepsake.BackupFull).Point); !maps.Equal(again, known) {
+		t.Fatalf("after nothing a full backup has %v\nand the one before       %v", again, known)
+	}
 	same := func(what any) engine.BackupResult {
 		t.Helper()
 		inc := backup(t, chain, keepsake.BackupIncremental)
