@@ -67,7 +67,12 @@ func fresh(t testing.TB, options string) string {
 	}
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())
-		dropping.Go(func() { _ = p.dropDatabase(ctx, name) }) // the whole server is thrown away at the end
+		dropping.Go(func() {
+			// The test and its log have ended. Nothing fails because of it: the whole server is thrown away at the end.
+			if err := p.dropDatabase(ctx, name); err != nil {
+				_, _ = fmt.Fprintf(os.Stderr, "drop database %s of %s: %v\n", name, t.Name(), err)
+			}
+		})
 	})
 	return p.URL(name)
 }
