@@ -45,8 +45,8 @@ const zeroWidth = "\u200b"
 // Apart is a text with a blank wherever one stands that has no width.
 func Apart(s string) string { return strings.ReplaceAll(s, zeroWidth, " ") }
 
-// Words folds what somebody typed into the words that are searched for, at most most of them. Every sign separates
-// words, but for the apostrophe, which belongs to one. Signs count as words when nothing else was typed.
+// Words folds what somebody typed into the words that are searched for, at most most of them. Every sign but the
+// apostrophe separates them. Signs, and words like "and", count only where nothing else was typed.
 func Words(s string, most int) []Text {
 	var words, signs []Text
 	word := func(s string) Text { return Text{plain: bare(s), long: bare(twoLetters.Replace(s))} }
