@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -30,4 +31,38 @@ func TestARoleIsCreatedAsItIsNamed(t *testing.T) {
 			t.Errorf("%q is created by %s", name, r.CreateRoles())
 		}
 	})
+}
+
+// TestRolesOfAnOldResult: a result that was stored before results named missing roles says those of the server's
+// messages. A newer one that names none says none.
+func TestRolesOfAnOldResult(t *testing.T) {
+	t.Parallel()
+	const exceptions = `"exceptions": [
+		{"kind": "grant", "code": "42704", "error": "role \"app\" does not exist"},
+		{"kind": "owner", "code": "42704", "error": "role \"App\" does not exist"},
+		{"kind": "grant", "code": "42704", "error": "role \"app\" does not exist"},
+		{"kind": "index", "code": "42704", "error": "operator class \"fast\" does not exist"},
+		{"kind": "policy", "code": "42704", "error": "type \"mood\" does not exist", "sql": "CREATE POLICY p ON t"}]`
+	for stored, want := range map[string]string{
+		`{` + exceptions + `}`:                                 `create role "App"; create role app;`,
+		`{"missing_roles": [], ` + exceptions + `}`:            "",
+		`{"missing_roles": ["app"], ` + exceptions + `}`:       "create role app;",
+		`{"missing_roles": ["app"], "exceptions": []}`:         "create role app;",
+		`{"point": "20261123T070500Z-aa", "exceptions": null}`: "",
+	} {
+		var r report.RestoreResult
+		if err := json.Unmarshal([]byte(stored), &r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.CreateRoles(); got != want {
+			t.Errorf("%s: %q, want %q", stored, got, want)
+		}
+		again, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if named := strings.Contains(stored, "missing_roles"); strings.Contains(string(again), "missing_roles") != named {
+			t.Errorf("%s is written as %s", stored, again)
+		}
+	}
 }

@@ -75,7 +75,7 @@ func (by *Restorer) Restore(ctx context.Context, in report.RestoreInput, reporte
 	defer r.track.Close()
 	r.result.NotCarried, r.result.Damaged, r.result.TierSeconds = []keepsake.NotCarried{}, []report.VerifyFinding{},
 		map[string]float64{}
-	r.result.Exceptions = []keepsake.Exception{}
+	r.result.Exceptions, r.result.MissingRoles = []keepsake.Exception{}, []string{}
 	err := r.run(ctx)
 	if r.archive != nil {
 		_ = r.archive.Close()
