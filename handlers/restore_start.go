@@ -182,7 +182,7 @@ func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointD
 			Tone:  ui.ToneWarn,
 			Title: draw.NotLooked(err),
 			Text: "This recovery point may be from after a damage: look at what it holds before you restore it." +
-				draw.HintFailed(err),
+				draw.HintFailed(err, pages.clock()),
 		}}
 	}
 	if d == nil || !p.Point.Time.After(d.From) {

@@ -139,7 +139,7 @@ func newestPointTaken(pages Pages, d *engine.Damage, err error) []ui.Notice {
 			Tone:  ui.ToneWarn,
 			Title: draw.NotLooked(err),
 			Text: "The newest recovery point is chosen below, and may be from after a damage: look at what it would change, " +
-				"or choose an older one." + draw.HintFailed(err),
+				"or choose an older one." + draw.HintFailed(err, pages.clock()),
 		}}
 	}
 	if d == nil {
@@ -157,7 +157,7 @@ func chosenPoint(pages Pages, in console.ScopedInput, d *engine.Damage, err erro
 			Tone:  ui.ToneWarn,
 			Title: draw.NotLooked(err),
 			Text: "The recovery point that is chosen below may be from after a damage: look at what it would change, or " +
-				"choose an older one." + draw.HintFailed(err),
+				"choose an older one." + draw.HintFailed(err, pages.clock()),
 		}}
 	}
 	if !draw.Safer(d, in.Point) {

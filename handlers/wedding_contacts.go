@@ -46,7 +46,7 @@ func ShowWeddingContacts(pages Pages, con weddingAtReader) echo.HandlerFunc {
 			vm.RestoreURL = draw.WeddingURL(id) + "/restore"
 		}
 		if w.Unsure != nil {
-			vm.Notices = draw.UnsureVendors(w.Unsure)
+			vm.Notices = draw.UnsureVendors(w.Unsure, pages.clock())
 		}
 		if len(w.Lost) > 0 {
 			vm.Notices = draw.LostVendors(w, pages.clock())

@@ -109,7 +109,7 @@ func Safer(d *engine.Damage, point string) bool {
 
 // PointWhy says to scripts where a scope lost rows, and which recovery point was taken; named is what they asked for.
 func PointWhy(d *engine.Damage, noun, named string) string {
-	var clock format.Clock
+	var clock format.Clock // of no page: UTC
 	safe := d.Point + " (" + clock.Second(d.From) + ")"
 	lost := "This " + noun + " lost rows"
 	switch {
@@ -131,12 +131,13 @@ func PointWhy(d *engine.Damage, noun, named string) string {
 
 // PointUnsure says to scripts that nobody knows whether the recovery point that is read is from after a damage.
 func PointUnsure(noun, named string, err error) string {
+	var clock format.Clock // of no page: UTC
 	if named != "" && named != "latest" {
-		return NotLooked(err) + ": the recovery point that was named may be from after a damage." + HintFailed(err)
+		return NotLooked(err) + ": the recovery point that was named may be from after a damage." + HintFailed(err, clock)
 	}
 	return "Whether this " + noun + " has lost rows could not be found out, so the latest recovery point was taken, " +
 		"which " +
-		"may be from after a damage." + HintFailed(err)
+		"may be from after a damage." + HintFailed(err, clock)
 }
 
 // lostTables is how many tables a hint names.
@@ -166,15 +167,14 @@ func lostWords(lost []engine.TableLost) string {
 
 // HintFailed says why there is no hint, in a sentence that follows others. It shows only errors that were written for
 // people. Where some recovery points were looked at, it says how many.
-func HintFailed(err error) string {
+func HintFailed(err error, clock format.Clock) string {
 	if short := (*engine.LookedShort)(nil); errors.As(err, &short) {
-		var clock format.Clock
 		looked := " Only the newest " + format.Plural(int64(short.Points), "recovery point", "recovery points") +
 			", back to " + clock.Second(short.Back) + ", were looked at."
 		if short.Points == 1 {
 			looked = " Only the newest recovery point, of " + clock.Second(short.Back) + ", was looked at."
 		}
-		return looked + HintFailed(short.Err)
+		return looked + HintFailed(short.Err, clock)
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -207,7 +207,7 @@ func LookNotices(w console.WeddingLook, page string, clock format.Clock) (out []
 			Tone:  ui.ToneWarn,
 			Title: NotLooked(w.Unsure),
 			Text: "This recovery point may be from after a damage: if something is missing, look at an older one." +
-				HintFailed(w.Unsure),
+				HintFailed(w.Unsure, clock),
 		})
 	}
 	if w.Now == nil {

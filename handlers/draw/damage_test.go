@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/handlers/draw"
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
@@ -33,19 +35,27 @@ func TestAPointIsCalledSafeWhereItIs(t *testing.T) {
 	}
 }
 
-// TestLookingThatEndedEarlySaysHowFar: the hint says how many recovery points were looked at, and why no more.
+// TestLookingThatEndedEarlySaysHowFar: the hint says how many recovery points were looked at, and why no more. Pages say
+// it in their zone.
 func TestLookingThatEndedEarlySaysHowFar(t *testing.T) {
 	t.Parallel()
 	back := time.Date(2026, 11, 20, 7, 5, 0, 0, time.UTC)
 	err := fmt.Errorf("look: %w", &engine.LookedShort{Points: 7, Back: back, Err: context.DeadlineExceeded})
 	for _, text := range []string{
-		draw.HintFailed(err),
+		draw.HintFailed(err, format.Clock{}),
 		draw.PointUnsure("wedding", "", err),
 		draw.PointUnsure("wedding", "20261123T070500Z-aa", err),
 	} {
 		if !strings.HasSuffix(text, " Only the newest 7 recovery points, back to Fri 20 Nov 2026, 07:05:00 UTC, were looked "+
 			"at. Looking took too long.") {
 			t.Error(text)
+		}
+	}
+	clock := format.Clock{Now: back, Zone: time.FixedZone("CET", 3600)}
+	pages := append(draw.UnsureVendors(err, clock), draw.LookNotices(console.WeddingLook{Unsure: err}, "", clock)[0])
+	for _, n := range pages {
+		if !strings.Contains(n.Text, "back to Fri 20 Nov 2026, 08:05:00 CET, were looked at") {
+			t.Errorf("a page in another zone says: %s", n.Text)
 		}
 	}
 	if draw.NotLooked(err) == draw.NotLooked(context.DeadlineExceeded) {

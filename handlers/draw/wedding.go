@@ -115,11 +115,11 @@ const (
 )
 
 // UnsureVendors says that vendors may be missing, because nobody could look whether a damage has removed some.
-func UnsureVendors(err error) []ui.Notice {
+func UnsureVendors(err error, clock format.Clock) []ui.Notice {
 	return []ui.Notice{{
 		Tone:  ui.ToneWarn,
 		Title: NotLooked(err),
-		Text:  "Vendors may be missing here: if one is, look at an older recovery point." + HintFailed(err),
+		Text:  "Vendors may be missing here: if one is, look at an older recovery point." + HintFailed(err, clock),
 	}}
 }
 
