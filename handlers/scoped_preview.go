@@ -286,6 +286,7 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 		Shown:       draw.ShownChoice(in, skip),
 		Scope:       draw.HiddenFields(draw.ScopedFields(in.Scope)),
 		Name:        name,
+		What:        draw.WithArticle(in.Scope, name),
 		Fingerprint: p.Fingerprint,
 		Nothing:     n.All() == 0,
 		NothingText: n.NothingWords(in),

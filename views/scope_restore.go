@@ -20,6 +20,7 @@ type ScopePreview struct {
 	BackURL, BackText, Action string
 	Noun                      string // "wedding", "organization", "tier" or "platform"
 	Name, PointURL            string
+	What                      string // Name as it stands in a title: "the critical tier"
 	NameBare                  string // the ways to type Name without accents, one a line
 	Fingerprint, Error        string
 	Address                   string   // of this very comparison, for whoever reloads it

@@ -37,7 +37,7 @@ func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 	p.reads("Which tables?")
 	p.looks("scope-choice")
 	p.click("Compare these tiers")
-	p.reads("Bring back critical tier")
+	p.reads("Bring back the critical tier")
 	p.fill("Bring it back", map[string]string{"confirm": "critical tier"})
 	p.reads("Brought back: critical tier")
 	if n := query[int](t, w.platform, clients); n != all {
@@ -60,7 +60,7 @@ func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
 		t.Errorf("%d weddings are changed after the undo", n)
 	}
 	p.open("/operations")
-	p.reads("Bring back critical tier")
+	p.reads("Bring back the critical tier")
 	p.looks("operations-scoped")
 
 	p.open("/points/latest/restore?organization=5")

@@ -140,6 +140,7 @@ func scopePreview(theme string, n int) views.ScopePreview {
 		Action:      "/weddings/1/restore",
 		Noun:        "wedding",
 		Name:        longCouple,
+		What:        longCouple,
 		PointURL:    "/points/1",
 		Fingerprint: "f00d",
 		Address:     "/weddings/1/restore?mode=missing&point=1",

@@ -19,9 +19,9 @@ var drawScoped = drawing{
 		case o.Asked == nil:
 			return "Bring back"
 		case o.Asked.UndoOf != "":
-			return "Take back what was restored of " + o.Asked.Name
+			return "Take back what was restored: " + o.Asked.Name // the scope may be forgotten
 		}
-		return "Bring back " + o.Asked.Name
+		return "Bring back " + WithArticle(o.Asked.Scope, o.Asked.Name)
 	},
 	unfinished: func(o console.Operation) string {
 		if mayHaveHappened(o) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // TestEveryKindIsDrawn: a kind of operation that the console runs has a whole drawing.
@@ -36,6 +37,27 @@ func TestCancelWordsAreTheKinds(t *testing.T) {
 			if kind != console.KindVerify && strings.Contains(words, "verification") {
 				t.Errorf("who cancels a %s is told of a verification: %s", kind, words)
 			}
+		}
+	}
+}
+
+// TestTitlesNameTiersWithTheirArticle: what comes back into the live platform is named as a sentence names it.
+func TestTitlesNameTiersWithTheirArticle(t *testing.T) {
+	t.Parallel()
+	wedding := keepsake.MustScope(keepsake.WeddingScope("1"))
+	tiers := keepsake.MustScope(keepsake.TierScope(keepsake.TierCritical, keepsake.TierHigh))
+	asked := func(of keepsake.Scope, name, undoOf string) *console.RestoreAsked {
+		return &console.RestoreAsked{ScopedInput: console.ScopedInput{Scope: of}, Name: name, UndoOf: undoOf}
+	}
+	for want, in := range map[string]*console.RestoreAsked{
+		"Bring back the critical and high tiers":     asked(tiers, "critical and high tiers", ""),
+		"Bring back Ada & Ben":                       asked(wedding, "Ada & Ben", ""),
+		"Bring back everything":                      asked(keepsake.Everything(), "everything", ""),
+		"Take back what was restored: critical tier": asked(keepsake.Scope{}, "critical tier", "op1"),
+		"Take back what was restored: Ada & Ben":     asked(wedding, "Ada & Ben", "op1"),
+	} {
+		if got := OperationTitle(console.Operation{Kind: console.KindScoped, Asked: in}); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

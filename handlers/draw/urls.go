@@ -75,6 +75,14 @@ func ScopeNoun(s keepsake.Scope) string {
 	return string(s.Kind())
 }
 
+// WithArticle returns a scope's name as it stands in a sentence: "the critical tier", "everything", "Ada & Ben".
+func WithArticle(s keepsake.Scope, name string) string {
+	if s.Kind() == keepsake.ScopeTiers {
+		return "the " + name
+	}
+	return name
+}
+
 // TakesSafePoint reports whether the newest safe recovery point is read of a scope of which none is named. Of an
 // organization the newest is read, and what an older one has is only said.
 func TakesSafePoint(s keepsake.Scope) bool { return s.Wide() || s.WeddingID() != "" }
