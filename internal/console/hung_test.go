@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"errors"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -190,6 +191,61 @@ func TestAProviderThatHangsFailsNoTest(t *testing.T) {
 				}
 				h.Hang(false, rule)
 			}
+		})
+	}
+}
+
+// TestARepairLeavesWhatItCouldNotAskFor: the copies at a provider that hung during a repair stay as they were, and those
+// that it is known to lack do not count.
+func TestARepairLeavesWhatItCouldNotAskFor(t *testing.T) {
+	t.Parallel()
+	all := func(string, string) bool { return true }
+	puts := func(verb, _ string) bool { return verb == "put" }
+	manifests := func(verb, key string) bool {
+		return verb == "get" && strings.HasPrefix(key, repository.ManifestPrefix)
+	}
+	for name, x := range map[string]struct {
+		rule func(verb, key string) bool
+		lose bool // a chunk at the provider that hangs
+		want []string
+	}{
+		"at the start":                 {all, false, []string{"a", "b", "c"}},
+		"when it is read":              {manifests, false, []string{"a", "b", "c"}},
+		"when what it lacks is copied": {puts, true, []string{"b", "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			e, h := hangingEngine(t)
+			c := w.console(e, func(d *console.Deps) { d.Lease = console.LeaseTimes{} })
+			w.run(c, true)
+			point := await(t, c, startFull(t, c).ID, console.StateDone).Point
+			if x.lose {
+				lost := ""
+				err := h.List(t.Context(), "chunks/", func(o storage.Object) error { lost = o.Key; return nil })
+				if err := errors.Join(err, h.Delete(t.Context(), lost)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			repair := func() console.Operation {
+				t.Helper()
+				o, err := c.StartRepair(t.Context(), admin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return await(t, c, o.ID, console.StateDone)
+			}
+			h.Hang(false, x.rule)
+			o := repair()
+			p := wantConfirmed(t, c, point, x.want...)
+			if o.OK || p.Point.Protected == x.lose {
+				t.Errorf("protected: %v, after the repair %+v", p.Point.Protected, o.Repair)
+			}
+			h.LetGo()
+			if o := repair(); !o.OK {
+				t.Errorf("when it answers: %+v", o.Repair)
+			}
+			wantConfirmed(t, c, point, "a", "b", "c")
 		})
 	}
 }

@@ -39,8 +39,8 @@ func (c *Console) StartRepair(ctx context.Context, actor keepsake.Actor) (Operat
 	return c.enqueue(ctx, actor, audit.RepairStart, detail, row)
 }
 
-// endRepair stores what the points have now at each provider. One that looked at names and sizes heals nothing that
-// only reading finds.
+// endRepair stores what the points have now at each provider, and of one that could not be asked what was known before.
+// A repair that looked at names and sizes heals nothing that only reading finds.
 func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.RepairResult) error {
 	var ids []string
 	for id := range r.Copies {
@@ -52,12 +52,13 @@ func endRepair(ctx context.Context, tx db.Tx, row operation.Operation, r engine.
 		return err
 	}
 	for _, k := range known {
-		now := r.Copies[k.ID]
+		var before []keepsake.Copy
+		if err := json.Unmarshal(k.Copies, &before); err != nil {
+			return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
+		}
+		asked := func(provider string) bool { return !slices.Contains(r.Away[k.ID], provider) }
+		now := mergeCopies(before, r.Copies[k.ID], asked)
 		if k.ReadFailed && !row.Deep {
-			var before []keepsake.Copy
-			if err := json.Unmarshal(k.Copies, &before); err != nil {
-				return fmt.Errorf("decode the copies of recovery point %s: %w", k.ID, err)
-			}
 			now = keepBad(before, now)
 		}
 		if err := setCopies(ctx, tx, k.ID, now); err != nil {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -30,6 +32,8 @@ type RepairResult struct {
 	// by point; what is confirmed was read only where the repair is deep
 	Copies    map[string][]keepsake.Copy `json:"copies"`
 	Protected map[string]bool            `json:"protected"` // by point, as its copies are
+	// Away are, by point, the providers that could not be asked for it, which proves nothing of what they hold.
+	Away map[string][]string `json:"-"`
 }
 
 // Damaged reports whether damage remains. A provider that cannot be reached is no damage.
@@ -73,8 +77,8 @@ type repair struct {
 	others []*replicas.Objects                    // what else must be at every provider
 	mu     sync.Mutex
 	result RepairResult
-	failed map[string]map[string]string // point → provider → why it was not completed there
-	told   map[string]bool              // the objects that can be read nowhere
+	failed map[string]map[string]error // point → provider → why it was not completed there
+	told   map[string]bool             // the objects that can be read nowhere
 }
 
 // Repair verifies recovery points, and copies what a provider lacks or holds damaged from one that has a sound copy.
@@ -91,7 +95,7 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 		Verifier: by,
 		track:    track,
 		doubts:   map[string]map[repository.ChunkID]bool{},
-		failed:   map[string]map[string]string{},
+		failed:   map[string]map[string]error{},
 		told:     map[string]bool{},
 		result: RepairResult{
 			Deep:      in.Deep,
@@ -99,6 +103,7 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 			Remaining: []report.VerifyFinding{},
 			Protected: map[string]bool{},
 			Copies:    map[string][]keepsake.Copy{},
+			Away:      map[string][]string{},
 		},
 	}
 	if err := r.open(ctx, verified.Findings); err != nil {
@@ -113,7 +118,7 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 	if ctx.Err() != nil {
 		return RepairResult{}, ctx.Err()
 	}
-	r.conclude(verified.Copies)
+	r.conclude(verified)
 	r.settle(verified.Findings)
 	track.Stage(report.StageDone)
 	r.result.Points, r.result.Seconds = len(verified.Copies), by.Now().Sub(started).Seconds()
@@ -123,8 +128,7 @@ func (by *Verifier) Repair(ctx context.Context, in report.VerifyInput, reporter 
 // lane completes one provider: the newest recovery point first, what else must outlive at the end.
 func (r *repair) lane(ctx context.Context, p replicas.Provider, verified map[string][]keepsake.Copy) {
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(verified))) {
-		whole := slices.ContainsFunc(verified[id], func(c keepsake.Copy) bool { return c.Provider == p.Name && c.Confirmed })
-		if whole {
+		if isWhole(verified[id], p.Name) {
 			continue
 		}
 		err := r.point(ctx, p, id)
@@ -156,9 +160,9 @@ func (r *repair) fails(p replicas.Provider, id string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failed[id] == nil {
-		r.failed[id] = map[string]string{}
+		r.failed[id] = map[string]error{}
 	}
-	r.failed[id][p.Name] = replicas.Explain(err)
+	r.failed[id][p.Name] = err
 	if f.Provider == "" && r.told[key] {
 		return
 	}
@@ -167,15 +171,17 @@ func (r *repair) fails(p replicas.Provider, id string, err error) {
 }
 
 // conclude judges what each recovery point has now at each provider.
-func (r *repair) conclude(verified map[string][]keepsake.Copy) {
-	for id := range verified {
+func (r *repair) conclude(verified report.VerifyResult) {
+	for id := range verified.Copies {
 		var places []keepsake.Copy
 		for _, p := range r.repo.Providers {
-			c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Error: r.failed[id][p.Name]}
-			if err := r.repo.Down[p.Name]; err != nil {
-				c.Error = replicas.Explain(err)
+			c := keepsake.Copy{Provider: p.Name, Medium: p.Medium, Offsite: p.Offsite, Confirmed: true}
+			if err := cmp.Or(r.repo.Down[p.Name], r.failed[id][p.Name]); err != nil {
+				c.Confirmed, c.Error = false, replicas.Explain(err)
 			}
-			c.Confirmed = c.Error == ""
+			if !c.Confirmed && r.away(id, p.Name, verified) {
+				r.result.Away[id] = append(r.result.Away[id], p.Name)
+			}
 			places = append(places, c)
 		}
 		r.result.Copies[id] = places
@@ -185,6 +191,21 @@ func (r *repair) conclude(verified map[string][]keepsake.Copy) {
 		return strings.Compare(a.Provider+a.Object,
 			b.Provider+b.Object)
 	})
+}
+
+// away reports whether a provider could not be asked for a recovery point that was not completed there: neither by the
+// verification, unless that found the copy whole, nor by what came after it.
+func (r *repair) away(id, provider string, verified report.VerifyResult) bool {
+	unasked := slices.Contains(verified.Proofs[id].Away, provider)
+	if err := r.repo.Down[provider]; err != nil {
+		return unasked || isWhole(verified.Copies[id], provider) && keepsake.CodeOf(err) != keepsake.CodeDamaged
+	}
+	listed := r.list.Failed[provider] != nil || r.list.At[id][provider]
+	return unasked && listed && errors.Is(r.failed[id][provider], storage.ErrTimeout)
+}
+
+func isWhole(copies []keepsake.Copy, provider string) bool {
+	return slices.ContainsFunc(copies, func(c keepsake.Copy) bool { return c.Provider == provider && c.Confirmed })
 }
 
 func (r *repair) copied(bytes int64) {
