@@ -14,6 +14,7 @@ import (
 	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/fold"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/views"
@@ -119,10 +120,14 @@ func (in restoreInput) faults(p console.PointDetail, targets []string) map[strin
 // ShowRestoreForm draws the form that asks where a recovery point goes.
 func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Param("id") == latestPoint && c.QueryParam("wedding") != "" {
-			return restoreSafePoint(c, con)
+		of, err := wholeIfEvery(scopeOf(c.QueryParam("wedding"), c.QueryParams()))
+		if err != nil {
+			return err
 		}
-		p, err := con.GetPoint(c.Request().Context(), actor(c), c.Param("id"))
+		if of.IsZero() { // a link may choose less
+			of = keepsake.Everything()
+		}
+		p, damage, err := pointToRestore(c, pages, con, of)
 		if err != nil {
 			return err
 		}
@@ -130,20 +135,14 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 		in := restoreInput{
 			target:   targets[0],
 			database: suggestDatabase(p.Point.Database, pages.Now().In(pages.clock().Zone).Format("20060102_1504")),
-		}
-		if in.scope, err = wholeIfEvery(scopeOf(c.QueryParam("wedding"), c.QueryParams())); err != nil {
-			return err
-		}
-		if in.scope.IsZero() { // a link may choose less
-			in.scope = keepsake.Everything()
+			scope:    of,
 		}
 		if chosen := c.QueryParam("target"); slices.Contains(targets, chosen) {
 			in.target = chosen
 		}
 		in.provider = c.QueryParam("provider") // of one that has no copy the form says so when it is sent
 		vm := restoreForm(c, pages, p, con.RestoreTargets(), in, nil)
-		vm.Notices = slices.Concat(vm.Notices, afterDamage(c, pages, con, p, in.scope),
-			proofNotice(c, pages, "restoring"))
+		vm.Notices = slices.Concat(vm.Notices, damage, proofNotice(c, pages, "restoring"))
 		return Render(c, http.StatusOK, views.RestorePage(vm))
 	}
 }
@@ -151,32 +150,33 @@ func ShowRestoreForm(pages Pages, con restoreReader) echo.HandlerFunc {
 // latestPoint stands in the address of the form for the newest recovery point.
 const latestPoint = "latest"
 
-// restoreSafePoint leads to the form of the newest safe recovery point before the newest damage of a wedding. Where
-// there is none, or nobody could look, it leads to the newest point, whose form says that.
-func restoreSafePoint(c echo.Context, con restoreReader) error {
-	of, err := keepsake.WeddingScope(c.QueryParam("wedding"))
+// pointToRestore returns the recovery point of the form, and what is to be said of damage to the scope. Of a wedding's
+// latest point it is the newest safe one before the newest damage. Where there is none, or nobody could look, it is the
+// latest. Damage is looked for once: each look may take console.LookTime.
+func pointToRestore(c echo.Context, pages Pages, con restoreReader, of keepsake.Scope) (console.PointDetail, []ui.Notice,
+	error) {
+	ctx, id := c.Request().Context(), c.Param("id")
+	var d *engine.Damage
+	var looked error
+	safe := id == latestPoint && of.WeddingID() != ""
+	if safe {
+		d, looked = con.FindDamage(ctx, actor(c), console.ScopedInput{Scope: of, Point: id})
+		if looked == nil && d != nil {
+			id = d.Point
+		}
+	}
+	p, err := con.GetPoint(ctx, actor(c), id)
 	if err != nil {
-		return err
+		return p, nil, err
 	}
-	d, err := con.FindDamage(c.Request().Context(), actor(c), console.ScopedInput{Scope: of, Point: latestPoint})
-	if err == nil && d != nil {
-		return c.Redirect(http.StatusSeeOther, draw.PointURL(d.Point)+"/restore?"+c.QueryParams().Encode())
+	if !safe {
+		d, looked = con.FindDamage(ctx, actor(c), console.ScopedInput{Scope: of, Point: p.Point.ID})
 	}
-	p, err := con.GetPoint(c.Request().Context(), actor(c), latestPoint)
-	if err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, draw.PointURL(p.Point.ID)+"/restore?"+c.QueryParams().Encode())
+	return p, afterDamage(pages, p, of, d, looked), nil
 }
 
-// afterDamage says that a recovery point does not hold what its scope has lost, and leads to one
-// that does.
-func afterDamage(c echo.Context, pages Pages, con damageFinder, p console.PointDetail, of keepsake.Scope) []ui.Notice {
-	if of.IsZero() {
-		return nil
-	}
-	d, err := con.FindDamage(c.Request().Context(), actor(c),
-		console.ScopedInput{Scope: of, Point: p.Point.ID})
+// afterDamage says that a recovery point does not hold what its scope has lost, and leads to one that does.
+func afterDamage(pages Pages, p console.PointDetail, of keepsake.Scope, d *engine.Damage, err error) []ui.Notice {
 	if err != nil {
 		return []ui.Notice{{
 			Tone:  ui.ToneWarn,

@@ -42,6 +42,19 @@ func TestRestoringAWeddingElsewhereWarnsOfItsDamage(t *testing.T) {
 	}
 }
 
+// TestTheSafePointOfAWeddingIsLookedForOnce: "Restore it elsewhere" shows the form of the safe point after one look for
+// damage, which may take long.
+func TestTheSafePointOfAWeddingIsLookedForOnce(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	a := s.get("/points/latest/restore?wedding=" + url.QueryEscape(s.console.preview.ID)).want(http.StatusOK)
+	a.one("form", "action", "/points/20261123T070500Z-aa/restore")
+	if looks := s.console.looks.Load(); looks != 1 || strings.Contains(a.text(), "from after the damage") {
+		t.Errorf("%d looks: %s", looks, a.text())
+	}
+}
+
 // TestAConfirmationKeepsTheChoice: whoever goes back from the confirmation to change something finds what was chosen,
 // and not everything; and whether somebody else has to approve is asked of the very recovery point.
 func TestAConfirmationKeepsTheChoice(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type fakeScopes struct {
 	damage     *engine.Damage        // nil: one that the point of the tests is from before
 	damageErr  error                 // why it cannot be looked for
 	read       chan struct{}         // damage is not found before a preview or a restore has come this far
+	looks      atomic.Int32          // how often damage was looked for
 }
 
 func (f *fakeScopes) PreviewScope(_ context.Context, _ keepsake.Actor, in console.ScopedInput) (*scope.Preview, error) {
@@ -207,6 +209,7 @@ func (f *fakeScopes) LookAtWedding(ctx context.Context, actor keepsake.Actor, we
 }
 
 func (f *fakeScopes) FindDamage(ctx context.Context, _ keepsake.Actor, in console.ScopedInput) (*engine.Damage, error) {
+	f.looks.Add(1)
 	if f.read != nil {
 		select {
 		case <-f.read:
