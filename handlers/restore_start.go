@@ -169,7 +169,8 @@ func pointToRestore(c echo.Context, pages Pages, con restoreReader, of keepsake.
 	if err != nil {
 		return p, nil, err
 	}
-	if !safe {
+	// Of more than a wedding, an account that is bound to an organization would only be put on record.
+	if !safe && (actor(c).Organization == "" || of.WeddingID() != "") {
 		d, looked = con.FindDamage(ctx, actor(c), console.ScopedInput{Scope: of, Point: p.Point.ID})
 	}
 	return p, afterDamage(pages, p, of, d, looked), nil

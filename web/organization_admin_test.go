@@ -36,13 +36,7 @@ func TestPagesOfferAnOrganizationsAdminWhatTheyMayDo(t *testing.T) {
 			t.Errorf("no page offers %s to a super admin of the platform: the test proves nothing of it", link)
 		}
 	}
-	bound := admin
-	bound.Platform, bound.Organization = keepsake.DefaultPlatform, "org-1"
-	s.auth.mu.Lock()
-	for id := range s.auth.sessions {
-		s.auth.sessions[id] = bound
-	}
-	s.auth.mu.Unlock()
+	s.bind("org-1")
 	for _, path := range pages {
 		body := s.get(path).want(http.StatusOK).body
 		for _, link := range wide {
@@ -68,4 +62,15 @@ func TestPagesOfferAnOrganizationsAdminWhatTheyMayDo(t *testing.T) {
 		t.Errorf("the form offers %v", url.Values(form))
 	}
 	s.get("/backups/new").want(http.StatusOK).says("Choose a wedding first")
+}
+
+// bind makes whoever is signed in an admin of one organization.
+func (s *site) bind(organization string) {
+	bound := admin
+	bound.Platform, bound.Organization = keepsake.DefaultPlatform, organization
+	s.auth.mu.Lock()
+	defer s.auth.mu.Unlock()
+	for id := range s.auth.sessions {
+		s.auth.sessions[id] = bound
+	}
 }

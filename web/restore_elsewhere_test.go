@@ -55,6 +55,22 @@ func TestTheSafePointOfAWeddingIsLookedForOnce(t *testing.T) {
 	}
 }
 
+// TestNobodyIsAskedForDamageThatIsNotTheirs: who is bound to an organization is not put on record for opening a form.
+func TestNobodyIsAskedForDamageThatIsNotTheirs(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	s.console.preview = damagedWedding()
+	s.bind("org-1")
+	const form = "/points/20261123T070500Z-aa/restore"
+	for query, want := range map[string]int32{"": 0, "?tier=critical": 0, "?organization=org-1": 0, "?wedding=w+1%2F2": 1} {
+		before := s.console.looks.Load()
+		s.get(form + query).want(http.StatusOK)
+		if looks := s.console.looks.Load() - before; looks != want {
+			t.Errorf("%s: damage was looked for %d times, want %d", form+query, looks, want)
+		}
+	}
+}
+
 // TestAConfirmationKeepsTheChoice: whoever goes back from the confirmation to change something finds what was chosen,
 // and not everything; and whether somebody else has to approve is asked of the very recovery point.
 func TestAConfirmationKeepsTheChoice(t *testing.T) {
