@@ -71,7 +71,7 @@ func (c *restoreCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	advice, stop := a.adviseRestore(e, in.Scope, c.Point)
+	advice, stop := a.lookBeside(e, engine.ScopeInput{Scope: in.Scope, Point: c.Point})
 	defer stop()
 	bar := a.progress("Restore", true)
 	r, err := e.Restore(a.ctx, in, bar)
@@ -97,16 +97,6 @@ func (c *restoreCommand) Run(a *app) error {
 type restored struct {
 	engine.RestoreResult
 	pointAdvised
-}
-
-// adviseRestore looks, while a restore runs, whether a recovery point before the one it reads has more of what it
-// brings back.
-func (a *app) adviseRestore(e *engine.Engine, of keepsake.Scope, point string) (advice func() pointAdvised,
-	stop func()) {
-	if of.IsZero() || of.Wide() {
-		return func() (none pointAdvised) { return none }, func() {}
-	}
-	return a.lookBeside(e, engine.ScopeInput{Scope: of, Point: point})
 }
 
 func (a *app) printRestored(r engine.RestoreResult) {

@@ -167,6 +167,18 @@ func TestLostTablesAreSaid(t *testing.T) {
 			t.Errorf("scope preview latest %s: %s%s", scope, o.err, o.out)
 		}
 	}
+	for name, flag := range map[string][]string{"lost_tier": {"--tier", "critical"}, "lost_all": nil} {
+		into := append([]string{"--create", "--target", beside(t, w.platform, name)}, flag...)
+		if o := w.must(t, exitDone, append([]string{"restore", damaged}, into...)...); !strings.Contains(o.err,
+			"before that is "+safe) || !strings.Contains(o.err, lost) {
+			t.Errorf("restore %v: %s", flag, o.err)
+		}
+		into[2] = beside(t, w.platform, name+"_whole")
+		o := w.must(t, exitDone, append([]string{"restore", safe, "--json"}, into...)...)
+		if r := document[restored](t, o); r.PointWhy != "" || o.err != "" {
+			t.Errorf("restore %v of the safe one: %s%s", flag, o.out, o.err)
+		}
+	}
 	// Restore it elsewhere leads to the safe point of a wedding that lost them
 	_, body := v.send(http.MethodGet, "/points/latest/restore?wedding=1", nil)
 	if !strings.Contains(body, safe) || strings.Contains(wordsOf(body), "is from after the damage") {
