@@ -321,47 +321,27 @@ func TestNotesOutliveProviders(t *testing.T) {
 // made after it or not; daily work is no damage.
 func TestDamageIsFound(t *testing.T) {
 	t.Parallel()
-	url := testenv.DB(t)
-	run(t, url,
-		"create table organizations (id int primary key)",
-		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
-		"create table guests (id int primary key, wedding_id int references weddings, name text)",
-		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
-		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 200) i")
-	e := engineWith(t, url, providers(t), repository.NewKeyFile())
-	var points []string // newest first
-	point := func() string {
-		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point}, points...)
-		return points[0]
-	}
-	find := func() (engine.Damage, bool) {
-		t.Helper()
-		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Scope: ofWedding("1")}, points)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d, found
-	}
-	first := point()
-	run(t, url, "update guests set name = 'Moved' where id in (2, 4)", "delete from guests where id = 6",
+	w, of := newDamageWorld(t, 200), ofWedding("1")
+	first := w.point()
+	w.run("update guests set name = 'Moved' where id in (2, 4)", "delete from guests where id = 6",
 		"delete from guests where wedding_id = 2")
-	point()
-	if d, found := find(); found {
+	w.point()
+	if d, found := w.find(of); found {
 		t.Errorf("daily work, and another wedding's damage: %+v", d)
 	}
-	safe := point()
-	run(t, url, "delete from guests where wedding_id = 1 and id % 4 = 0")
-	if d, found := find(); !found || d.Point != safe || !d.To.IsZero() || d.Gone != 50 || d.Rows != 100 ||
+	safe := w.point()
+	w.run("delete from guests where wedding_id = 1 and id % 4 = 0")
+	if d, found := w.find(of); !found || d.Point != safe || !d.To.IsZero() || d.Gone != 50 || d.Rows != 100 ||
 		d.PointsRead != 1 {
 		t.Errorf("since the newest point: %+v, %v", d, found)
 	}
-	point()
-	point()
-	if d, found := find(); !found || d.Point != safe || d.To.IsZero() || d.Gone != 50 {
+	w.point()
+	w.point()
+	if d, found := w.find(of); !found || d.Point != safe || d.To.IsZero() || d.Gone != 50 {
 		t.Errorf("before the newest points: %+v, %v", d, found)
 	}
-	run(t, url, "update guests set name = 'Vandal' where wedding_id = 1")
-	if d, found := find(); !found || d.Point != points[0] || d.Changed != 49 {
+	w.run("update guests set name = 'Vandal' where wedding_id = 1")
+	if d, found := w.find(of); !found || d.Point != w.points[0] || d.Changed != 49 {
 		t.Errorf("changed in bulk: %+v, %v", d, found)
 	}
 	if first == safe {
@@ -373,34 +353,22 @@ func TestDamageIsFound(t *testing.T) {
 // without them still lacks them, for who names it, and so does it for the organization.
 func TestWhatCameBackIsNoDamage(t *testing.T) {
 	t.Parallel()
-	url := testenv.DB(t)
-	run(t, url,
-		"create table organizations (id int primary key)",
-		"create table weddings (id int primary key, couple text, wedding_date date, "+
-			"organization_id int references organizations)",
-		"create table guests (id int primary key, wedding_id int references weddings, name text)",
-		"insert into organizations values (1)",
-		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
-		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 200) i",
-		"create table kept as select * from guests")
-	e := engineWith(t, url, providers(t), repository.NewKeyFile())
-	var points []string // newest first
+	w := newDamageWorld(t, 200, "create table kept as select * from guests")
 	for _, change := range []string{"delete from guests where wedding_id = 1 and id % 4 = 0",
 		"insert into guests select * from kept k where not exists (select from guests g where g.id = k.id)", "select 1"} {
-		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point}, points...)
-		run(t, url, change)
+		w.point()
+		w.run(change)
 	}
-	whole, lacking := points[2], points[1]
-	for _, in := range []engine.ScopeInput{{Scope: ofWedding("1")},
-		{Scope: keepsake.MustScope(keepsake.OrganizationScope("1"))}} {
-		if d, found, err := e.FindDamage(t.Context(), in, points); found || err != nil {
-			t.Errorf("%+v came back: %+v, %v", in, d, err)
+	whole, lacking := w.points[2], w.points[1]
+	for _, of := range []keepsake.Scope{ofWedding("1"), keepsake.MustScope(keepsake.OrganizationScope("1"))} {
+		if d, found := w.find(of); found {
+			t.Errorf("%s came back: %+v", of, d)
 		}
-		in.PointsOnly = true
-		d, found, err := e.FindDamage(t.Context(), in, []string{lacking, whole})
+		d, found, err := w.e.FindDamage(t.Context(), engine.ScopeInput{Scope: of, PointsOnly: true},
+			[]string{lacking, whole})
 		if err != nil || !found || d.Point != whole || d.Gone != 50 || len(d.Lost) != 1 ||
 			d.Lost[0].Then-d.Lost[0].After != 50 {
-			t.Errorf("%+v of the point without them: %+v, %v, %v", in, d, found, err)
+			t.Errorf("%s of the point without them: %+v, %v, %v", of, d, found, err)
 		}
 	}
 }
@@ -409,28 +377,17 @@ func TestWhatCameBackIsNoDamage(t *testing.T) {
 // missed although backups ran after they were deleted.
 func TestSmallDamageIsFound(t *testing.T) {
 	t.Parallel()
-	url := testenv.DB(t)
-	run(t, url,
-		"create table organizations (id int primary key)",
-		"create table weddings (id int primary key, couple text, wedding_date date, organization_id int)",
-		"create table guests (id int primary key, wedding_id int references weddings, name text)",
+	w := newDamageWorld(t, 400,
 		"create table wedding_suppliers (id int primary key, wedding_id int references weddings, name text)",
-		"insert into weddings values (1, 'Ada & Ben', '2026-12-24', 1), (2, 'Others', '2026-12-24', 1)",
-		"insert into guests select i, 1 + i % 2, 'Guest ' || i from generate_series(1, 400) i",
 		"insert into wedding_suppliers select i, 1, 'Vendor ' || i from generate_series(1, 6) i")
-	e := engineWith(t, url, providers(t), repository.NewKeyFile())
-	var points []string // newest first
 	for _, gone := range []string{"delete from wedding_suppliers",
 		"delete from guests where wedding_id = 1; delete from weddings where id = 1"} {
-		safe := backup(t, e, keepsake.BackupIncremental).Point
-		run(t, url, gone)
-		points = append([]string{backup(t, e, keepsake.BackupIncremental).Point,
-			backup(t, e, keepsake.BackupIncremental).Point, safe}, points...)
-		slices.Sort(points)
-		slices.Reverse(points)
-		d, found, err := e.FindDamage(t.Context(), engine.ScopeInput{Scope: ofWedding("1")}, points)
-		if err != nil || !found || d.Point != safe || d.To.IsZero() || d.Gone == 0 {
-			t.Errorf("after %s: %+v, %v, %v, want %s", gone, d, found, err, safe)
+		safe := w.point()
+		w.run(gone)
+		w.point()
+		w.point()
+		if d, found := w.find(ofWedding("1")); !found || d.Point != safe || d.To.IsZero() || d.Gone == 0 {
+			t.Errorf("after %s: %+v, %v, want %s", gone, d, found, safe)
 		}
 	}
 }
