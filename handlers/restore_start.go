@@ -153,8 +153,8 @@ const latestPoint = "latest"
 // pointToRestore returns the recovery point of the form, and what is to be said of damage to the scope. Of a wedding's
 // latest point it is the newest safe one before the newest damage. Where there is none, or nobody could look, it is the
 // latest. Damage is looked for once: each look may take console.LookTime.
-func pointToRestore(c echo.Context, pages Pages, con restoreReader, of keepsake.Scope) (console.PointDetail, []ui.Notice,
-	error) {
+func pointToRestore(c echo.Context, pages Pages, con restoreReader, of keepsake.Scope) (
+	console.PointDetail, []ui.Notice, error) {
 	ctx, id := c.Request().Context(), c.Param("id")
 	var d *engine.Damage
 	var looked error

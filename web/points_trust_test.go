@@ -21,8 +21,8 @@ func TestARecoveryPointIsTrustedOrNot(t *testing.T) {
 	s.get(page).want(http.StatusOK).says("Suspect", "This recovery point may show damage", "Table public.guests is not "+
 		"there any more, and held 7200 rows before.", "It is right").one("form", "action", page+"/trust")
 	to := s.post(page+"/trust", url.Values{"trust": {"accepted"}}).want(http.StatusSeeOther).header.Get("Location")
-	if got := s.console.saved; to != page || len(got) != 1 || *got[0].Trust != keepsake.TrustAccepted || got[0].Note != nil ||
-		got[0].Labels != nil || got[0].Locked != nil {
+	if got := s.console.saved; to != page || len(got) != 1 || *got[0].Trust != keepsake.TrustAccepted ||
+		got[0].Note != nil || got[0].Labels != nil || got[0].Locked != nil {
 		t.Errorf("%s, %+v", to, got)
 	}
 	p.Trust = keepsake.TrustAccepted

@@ -493,7 +493,8 @@ func TestTiersAndOrganizationsAreBroughtBack(t *testing.T) {
 	s.console.preview.Name, s.console.preview.Weddings = "critical tier", map[string]int64{"w1": 3}
 	s.get("/platform/restore").want(http.StatusOK).says("Compare these tiers", "Compare everything")
 	s.get("/platform/restore?tier=vip").want(http.StatusUnprocessableEntity)
-	s.get("/platform/restore?tier=critical").want(http.StatusOK).says("Bring back the critical tier", "Whose day it touches",
+	s.get("/platform/restore?tier=critical").want(http.StatusOK).says("Bring back the critical tier",
+		"Whose day it touches",
 		"Ada & Ben", "3 rows")
 	form := comparison(s.get("/platform/restore?tier=critical&tier=high"))
 	form.Set("confirm", "critical tier")

@@ -38,7 +38,8 @@ func (c *addProviderCommand) Run(a *app) error {
 	return nil
 }
 
-// printLacking says how many recovery points a provider lacks, what brings them there, and of whose points nobody knows.
+// printLacking says how many recovery points a provider lacks, what brings them there, and of whose points nobody
+// knows.
 func (a *app) printLacking(provider string, points int, unasked []engine.Unasked) {
 	if points > 0 {
 		a.printf("It lacks %s: keepsake repair --all copies what it lacks from the others.\n",

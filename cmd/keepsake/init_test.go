@@ -269,7 +269,8 @@ func TestInitKnowsNotWhatCouldNotBeListed(t *testing.T) {
 	unlisted("local")
 	empty()
 	says(w.must(t, exitDone, "init"),
-		[]string{"The place of provider far was empty", "look whether its disk is mounted", maybe + "local", maybe + "second"},
+		[]string{"The place of provider far was empty", "look whether its disk is mounted", maybe + "local",
+			maybe + "second"},
 		[]string{lacks, itself})
 	empty()
 	says(w.must(t, exitDone, "repo", "add-provider", "far"), []string{maybe + "local", maybe + "second"},

@@ -94,8 +94,8 @@ func (h *actions) points() {
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.getPoint)
 	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point",
-		"Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer "+
-			"shows them, so it takes the scope read, too.", "Recovery points")
+		"Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this "+
+			"console. The answer shows them, so it takes the scope read, too.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *struct {
 		PointID

@@ -35,8 +35,8 @@ func TestAPointIsCalledSafeWhereItIs(t *testing.T) {
 	}
 }
 
-// TestLookingThatEndedEarlySaysHowFar: the hint says how many recovery points were looked at, and why no more. Pages say
-// it in their zone.
+// TestLookingThatEndedEarlySaysHowFar: the hint says how many recovery points were looked at, and why no more. Pages
+// say it in their zone.
 func TestLookingThatEndedEarlySaysHowFar(t *testing.T) {
 	t.Parallel()
 	back := time.Date(2026, 11, 20, 7, 5, 0, 0, time.UTC)

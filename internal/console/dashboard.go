@@ -64,8 +64,8 @@ func (d *Dashboard) suspect() {
 	if len(d.Suspects) == 0 || d.Alarm == AlarmFailed {
 		return
 	}
-	d.Alarm, d.AlarmText = AlarmSuspect, "The newest recovery point may show damage, so a restore of the latest one takes an "+
-		"older one. "+d.Suspects[0].DoubtWords()+" Look at it, and say whether it is right."
+	d.Alarm, d.AlarmText = AlarmSuspect, "The newest recovery point may show damage, so a restore of the latest one "+
+		"takes an older one. "+d.Suspects[0].DoubtWords()+" Look at it, and say whether it is right."
 }
 
 func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsake.Actor, d *Dashboard) error {

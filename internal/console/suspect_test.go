@@ -44,7 +44,8 @@ func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 		!strings.Contains(lines[len(lines)-1].Message, words) {
 		t.Errorf("the operation's last words: %+v, %v", lines, err)
 	}
-	if n := w.count("select count(*) from audit_log where action = 'backup.end' and detail ->> 'doubts' = $1", words); n != 1 {
+	if n := w.count("select count(*) from audit_log where action = 'backup.end' and detail ->> 'doubts' = $1",
+		words); n != 1 {
 		t.Errorf("%d entries say why", n)
 	}
 
@@ -80,7 +81,8 @@ func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 		}
 		overview(then.newest, then.suspects)
 	}
-	if n := w.count("select count(*) from audit_log where action = 'point.save' and detail::text like '%accepted%'"); n < 2 {
+	const accepted = "select count(*) from audit_log where action = 'point.save' and detail::text like '%accepted%'"
+	if n := w.count(accepted); n < 2 {
 		t.Errorf("%d entries say that it was accepted", n)
 	}
 

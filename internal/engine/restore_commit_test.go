@@ -121,8 +121,8 @@ func TestHowARestoreEndedIsAskedUntilItIsSaid(t *testing.T) {
 		}
 		asked <- err
 	}()
-	const waiting = "from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database " +
-		"where datname = current_database())"
+	const waiting = "from pg_locks where locktype = 'advisory' and not granted and database = (select oid " +
+		"from pg_database where datname = current_database())"
 	waiter := func(but int) (pid int) {
 		t.Helper()
 		for pid == 0 {

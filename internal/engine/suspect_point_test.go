@@ -111,7 +111,8 @@ func TestWhatMakesABackupSuspect(t *testing.T) {
 	}{
 		{"a table is gone", "drop table log", keepsake.BackupIncremental, "Table public.log is not there any more"},
 		{"everything is empty", "truncate clients, users, log, parts", keepsake.BackupFull, "Every table is empty"},
-		{"a critical backup of lost rows", "delete from clients", keepsake.BackupCritical, "Table public.clients holds 0 rows"},
+		{"a critical backup of lost rows", "delete from clients", keepsake.BackupCritical,
+			"Table public.clients holds 0 rows"},
 		{"a partition is gone", "drop table parts_1", keepsake.BackupIncremental, ""},
 		{"a table is renamed", "alter table log rename to journal", keepsake.BackupIncremental,
 			"Table public.log is not there any more"},

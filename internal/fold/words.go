@@ -89,8 +89,8 @@ var idOrDate = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-|\d{8}t\d{6}z-|\d{4
 // named reports whether a word is a name without digits. One with digits is looked for as a whole: it may be an id.
 func named(w string) bool { return strings.IndexFunc(w, unicode.IsDigit) < 0 }
 
-// spell is a word without accents, with umlauts in one letter and in two. Signs around it go here too, because an accent
-// may have stood before them.
+// spell is a word without accents, with umlauts in one letter and in two. Signs around it go here too, because an
+// accent may have stood before them.
 func spell(w string) (spellings []string) {
 	for _, s := range []string{bare(w), bare(twoLetters.Replace(w))} {
 		s = strings.Trim(s, aroundWords)

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -14,8 +15,8 @@ import (
 func holding(rows map[string]int64) policy.Holding {
 	h := policy.Holding{System: "7", OID: 5, Database: "wedsync"}
 	for name, n := range rows {
-		tier := map[byte]keepsake.Tier{'c': keepsake.TierCritical, 'h': keepsake.TierHigh, 's': keepsake.TierStandard}[name[0]]
-		h.Tables = append(h.Tables, policy.TableHolding{Name: name, Tier: tier, Rows: n})
+		i := strings.IndexByte("chs", name[0])
+		h.Tables = append(h.Tables, policy.TableHolding{Name: name, Tier: keepsake.Tiers()[i], Rows: n})
 	}
 	return h
 }

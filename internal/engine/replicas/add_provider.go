@@ -75,8 +75,8 @@ func (r *Repo) listLive(ctx context.Context) (Listing, error) {
 	return list, nil
 }
 
-// count says how many of the listed recovery points a provider holds, and how many it lacks. Of one whose list could not
-// be read nobody knows either.
+// count says how many of the listed recovery points a provider holds, and how many it lacks. Of one whose list could
+// not be read nobody knows either.
 func (l Listing) count(provider string) (there, missing int) {
 	if l.Failed[provider] != nil {
 		return 0, 0

@@ -239,7 +239,8 @@ type RestoreResult struct {
 	PeakMemory  int64                `json:"peak_memory_bytes"`
 	Damaged     []VerifyFinding      `json:"damaged"`    // bad copies met on the way; another provider's were used
 	Exceptions  []keepsake.Exception `json:"exceptions"` // what could not be made, the worst first
-	// roles that the target's server lacks, of those that the exceptions name; nil: the result is from before it named them
+	// roles that the target's server lacks, of those that the exceptions name; nil: the result is from before that was
+	// told
 	MissingRoles []string `json:"missing_roles,omitzero"`
 	// what the recovery point does not hold or the restore was not to bring
 	NotCarried []keepsake.NotCarried `json:"not_carried"`
