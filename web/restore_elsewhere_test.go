@@ -62,7 +62,8 @@ func TestNobodyIsAskedForDamageThatIsNotTheirs(t *testing.T) {
 	s.console.preview = damagedWedding()
 	s.bind("org-1")
 	const form = "/points/20261123T070500Z-aa/restore"
-	for query, want := range map[string]int32{"": 0, "?tier=critical": 0, "?organization=org-1": 0, "?wedding=w+1%2F2": 1} {
+	for query, want := range map[string]int32{
+		"": 0, "?tier=critical": 0, "?organization=org-1": 0, "?wedding=w+1%2F2": 1} {
 		before := s.console.looks.Load()
 		s.get(form + query).want(http.StatusOK)
 		if looks := s.console.looks.Load() - before; looks != want {

@@ -195,8 +195,8 @@ func TestAProviderThatHangsFailsNoTest(t *testing.T) {
 	}
 }
 
-// TestARepairLeavesWhatItCouldNotAskFor: the copies at a provider that hung during a repair stay as they were, and those
-// that it is known to lack do not count.
+// TestARepairLeavesWhatItCouldNotAskFor: the copies at a provider that hung during a repair stay as they were, and
+// those that it is known to lack do not count.
 func TestARepairLeavesWhatItCouldNotAskFor(t *testing.T) {
 	t.Parallel()
 	all := func(string, string) bool { return true }

@@ -75,7 +75,8 @@ func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePo
 }
 
 // takeOverMark takes over what the repository has of a point's note, labels, lock and trust, before somebody changes
-// it: the command line may have written there since the console looked. A point that cannot be read keeps what is known.
+// it: the command line may have written there since the console looked. A point that cannot be read keeps what is
+// known.
 func (c *Console) takeOverMark(ctx context.Context, p *platform, id string) error {
 	reading, cancel := context.WithTimeout(ctx, providerTime)
 	defer cancel()

@@ -25,8 +25,8 @@ type restoreEnding struct {
 	Result engine.RestoreResult `json:"result"`
 }
 
-// keepTime bounds one try to keep it. settleTime bounds finding out for somebody who cancelled, who waits for no session
-// that does not end.
+// keepTime bounds one try to keep it. settleTime bounds finding out for somebody who cancelled, who waits for no
+// session that does not end.
 const (
 	keepTime   = 10 * time.Second
 	settleTime = 5 * time.Minute

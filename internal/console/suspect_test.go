@@ -16,7 +16,7 @@ import (
 func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 	t.Parallel()
 	w, e := newWorld(t), newFakeEngine()
-	e.points = []engine.Point{fakePoint("20261101T000000Z-000000000001", time.Now().Add(-time.Hour), "local", "s3", "away")}
+	e.points = []engine.Point{fakePoint("20261101T000000Z-01", time.Now().Add(-time.Hour), "local", "s3", "away")}
 	c := w.console(e)
 	if err := c.SyncPoints(t.Context()); err != nil {
 		t.Fatal(err)

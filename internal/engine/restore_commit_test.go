@@ -90,7 +90,8 @@ func TestTheLastCommitOfARestoreIsAskedFor(t *testing.T) {
 				t.Errorf("the database is finished: %t", is)
 			}
 			l.link.refuses.Store(false)
-			if made, err := l.e.SettleRestore(t.Context(), keepsake.Secret(l.link.url), l.end); err != nil || made != c.finished {
+			made, err := l.e.SettleRestore(t.Context(), keepsake.Secret(l.link.url), l.end)
+			if err != nil || made != c.finished {
 				t.Errorf("who asks later is told %t, %v", made, err)
 			}
 		})
@@ -173,7 +174,8 @@ func TestAServerThatMayBeAnotherSaysLittle(t *testing.T) {
 		{"an empty one", empty, ""},
 		{"a marked one", marked, ""},
 	} {
-		if made, err := l.e.SettleRestore(t.Context(), keepsake.Secret(c.url), l.end); made || keepsake.CodeOf(err) != c.code {
+		made, err := l.e.SettleRestore(t.Context(), keepsake.Secret(c.url), l.end)
+		if made || keepsake.CodeOf(err) != c.code {
 			t.Errorf("%s: %t, %v", c.name, made, err)
 		}
 	}

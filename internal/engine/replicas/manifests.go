@@ -355,8 +355,8 @@ func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Pro
 // onlySuspects returns the error that there is nothing that latest could mean.
 func onlySuspects(passed []Passed) error {
 	i := slices.IndexFunc(passed, func(p Passed) bool { return p.Suspect })
-	return keepsake.Errorf(keepsake.CodeConflict, "every recovery point that covers all tiers and can be read is suspect, "+
-		"so latest means none of them: name one, or say that it is right with keepsake mark --accept. The newest is %s. %w",
+	return keepsake.Errorf(keepsake.CodeConflict, "every recovery point that covers all tiers and can be read is suspect,"+
+		" so latest means none of them: name one, or say that it is right with keepsake mark --accept. The newest is %s. %w",
 		passed[i].ID, passed[i].Err)
 }
 

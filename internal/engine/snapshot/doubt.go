@@ -18,8 +18,8 @@ func (b *backup) doubt() {
 	b.manifest.Compared = b.before.ID
 	b.manifest.Doubts = policy.Doubts(holding(b.before), holding(b.manifest))
 	if len(b.manifest.Doubts) > 0 {
-		b.track.Warnf("Recovery point %s is suspect, so that latest goes on meaning an older one until somebody says that it "+
-			"is right. %s", b.manifest.ID, keepsake.DoubtWords(b.manifest.Doubts))
+		b.track.Warnf("Recovery point %s is suspect, so that latest goes on meaning an older one until somebody says that "+
+			"it is right. %s", b.manifest.ID, keepsake.DoubtWords(b.manifest.Doubts))
 	}
 }
 
