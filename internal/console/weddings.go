@@ -411,9 +411,12 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if err != nil {
 		return t, fmt.Errorf("read the timeline of wedding %s: %w", id, err)
 	}
-	if len(t.Points) > 0 {
+	switch newest := trusted(t.Points); {
+	case len(newest) > 0:
+		t.Newest = newest[0].ID
+	case len(t.Points) > 0: // all of them are suspect, which each one's page says
 		t.Newest = t.Points[0].ID
-	} else {
+	default:
 		t.Newest = p.newestUnheard(ctx)
 	}
 	return t, nil
@@ -452,8 +455,8 @@ func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 		c.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 		return d, nil
 	}
-	if points := WholePoints(list, ""); len(points) > 0 {
-		d.Newest = &points[0]
+	if newest := trusted(WholePoints(list, "")); len(newest) > 0 {
+		d.Newest = &newest[0]
 	}
 	return d, nil
 }
