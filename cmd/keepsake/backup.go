@@ -44,6 +44,9 @@ func (c *backupCommand) deed() deed {
 	}
 	if c.result.Point != "" {
 		d.detail["point"], d.detail["protected"] = c.result.Point, c.result.Protected
+		if words := keepsake.DoubtWords(c.result.Doubts); words != "" {
+			d.detail["doubts"] = words
+		}
 	}
 	return d
 }

@@ -178,7 +178,9 @@ func auditSentence(r audit.Row) string {
 	case r.Took > 0 && r.Outcome == audit.Allowed && detail["begun"] == nil:
 		b.WriteString(" (" + format.Duration(r.Took) + ")")
 	}
-	if r.FellShort() {
+	if r.Suspect() {
+		b.WriteString(", and the recovery point may show damage")
+	} else if r.FellShort() {
 		b.WriteString(", which fell short of what it was for")
 	}
 	if detail["new_device"] == true {

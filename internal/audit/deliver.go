@@ -71,6 +71,14 @@ func (r Row) Exceptions() int {
 	return detail.Exceptions
 }
 
+// Suspect reports whether a backup that ended has made a suspect recovery point.
+func (r Row) Suspect() bool {
+	var detail struct {
+		Doubts string `json:"doubts"`
+	}
+	return r.Action == string(BackupEnd) && json.Unmarshal(r.Detail, &detail) == nil && detail.Doubts != ""
+}
+
 const (
 	// deliverMost is how many entries one message tells of at most.
 	deliverMost = 1000

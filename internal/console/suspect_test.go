@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 		e.mu.Unlock()
 		return result, err
 	}
+	told(t, w)
 	w.run(c, true)
 	o, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupFull})
 	if err != nil {
@@ -39,6 +41,9 @@ func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 	}
 	o = await(t, c, o.ID, console.StateDone)
 	suspect := o.Point
+	if got := told(t, w); !slices.Equal(got, []string{"backup.end"}) {
+		t.Errorf("told of %q", got)
+	}
 	lines, err := c.OperationLog(t.Context(), admin, o.ID, 0, 0)
 	if err != nil || len(lines) == 0 || lines[len(lines)-1].Level != "warn" ||
 		!strings.Contains(lines[len(lines)-1].Message, words) {
