@@ -14,6 +14,44 @@ import (
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
+// leftWorld is a world whose platform has been backed up by the real engine, for workers that leave what they began.
+type leftWorld struct {
+	*world
+	platform string
+	conn     *pgx.Conn // to the platform
+	e        *engine.Engine
+}
+
+// newLeftWorld returns one whose platform holds the statements' work.
+func newLeftWorld(t *testing.T, statements string) *leftWorld {
+	t.Helper()
+	w := &leftWorld{world: newWorld(t), platform: testenv.DB(t)}
+	var err error
+	if w.conn, err = pgx.Connect(t.Context(), w.platform); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.conn.Close(context.WithoutCancel(t.Context())) })
+	w.exec(statements)
+	w.e = realEngine(t, w.platform)
+	if _, err := w.e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// exec executes in the platform.
+func (w *leftWorld) exec(sql string) {
+	w.t.Helper()
+	if _, err := w.conn.Exec(w.t.Context(), sql); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// unheard makes a console one that is not heard of while a test runs, and takes nothing from others.
+func unheard(d *console.Deps) {
+	d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour, Reconcile: time.Hour}
+}
+
 // leavingScopes are those of a worker that is never heard of again, before its restore or after it.
 type leavingScopes struct {
 	console.Scopes
@@ -50,35 +88,16 @@ func TestACancelledRestoreIsLookedFor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w, platform := newWorld(t), testenv.DB(t)
-			conn, err := pgx.Connect(t.Context(), platform)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-			run := func(sql string) {
-				t.Helper()
-				if _, err := conn.Exec(t.Context(), sql); err != nil {
-					t.Fatal(err)
-				}
-			}
-			run(`create table organizations (id int primary key, name text);
+			w := newLeftWorld(t, `create table organizations (id int primary key, name text);
 				create table weddings (id int primary key, couple text, wedding_date date, organization_id int references
 					organizations);
 				create table guests (id int primary key, wedding_id int references weddings, name text);
 				insert into organizations values (1, 'The Orchard Barn');
 				insert into weddings select i, 'Couple ' || i, current_date + i, 1 from generate_series(1, 4) i;
 				insert into guests select i, 1 + i % 4, 'Guest ' || i from generate_series(1, 20) i`)
-			e := realEngine(t, platform)
-			if _, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard); err != nil {
-				t.Fatal(err)
-			}
-			run("delete from guests where wedding_id = 3")
-			left := &leavingScopes{Scopes: e, makes: c.makes, gone: make(chan struct{}), ends: make(chan struct{})}
-			dead := w.console(e, func(d *console.Deps) {
-				d.Platforms[0].Scopes = left
-				d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour, Reconcile: time.Hour}
-			})
+			w.exec("delete from guests where wedding_id = 3")
+			left := &leavingScopes{Scopes: w.e, makes: c.makes, gone: make(chan struct{}), ends: make(chan struct{})}
+			dead := w.console(w.e, unheard, func(d *console.Deps) { d.Platforms[0].Scopes = left })
 			stop := w.run(dead, true)
 			defer stop()
 			defer close(left.ends)
@@ -100,14 +119,14 @@ func TestACancelledRestoreIsLookedFor(t *testing.T) {
 			if c.interrupted {
 				w.interrupt(o.ID)
 			}
-			next := w.console(e, takingOver, func(d *console.Deps) { d.Platforms[0].Scopes = e })
+			next := w.console(w.e, takingOver, func(d *console.Deps) { d.Platforms[0].Scopes = w.e })
 			if err := next.CancelOperation(t.Context(), admin, o.ID); err != nil {
 				t.Fatal(err)
 			}
 			w.run(next, true)
 			o = await(t, next, o.ID, c.state)
 			var guests int
-			if err := conn.QueryRow(t.Context(), "select count(*) from guests").Scan(&guests); err != nil || guests != c.guests {
+			if err := w.conn.QueryRow(t.Context(), "select count(*) from guests").Scan(&guests); err != nil || guests != c.guests {
 				t.Errorf("%d guests, %v", guests, err)
 			}
 			if c.makes && (o.Scoped == nil || o.Scoped.Applied.Inserted != 5 || o.Scoped.Restore != o.Asked.Restore) {

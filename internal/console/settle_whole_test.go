@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -71,16 +69,11 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w, platform := newWorld(t), testenv.DB(t)
-			conn, err := pgx.Connect(t.Context(), platform)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-			name := conn.Config().Database + "_copy"
+			w := newLeftWorld(t, "create table guests (id int primary key); insert into guests select generate_series(1, 20)")
+			name := w.conn.Config().Database + "_copy"
 			oids := func() (copied, placed string) {
 				t.Helper()
-				err := conn.QueryRow(t.Context(), `select coalesce((select oid::text from pg_database where datname = $1), ''),
+				err := w.conn.QueryRow(t.Context(), `select coalesce((select oid::text from pg_database where datname = $1), ''),
 					coalesce((select oid::text from pg_database where datname = $2), '')`, name, name+"_placed").
 					Scan(&copied, &placed)
 				if err != nil {
@@ -88,28 +81,14 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 				}
 				return copied, placed
 			}
-			run := func(sql string) {
-				t.Helper()
-				if _, err := conn.Exec(t.Context(), strings.ReplaceAll(sql, "COPY", name)); err != nil {
-					t.Fatal(err)
-				}
-			}
 			t.Cleanup(func() {
 				for _, n := range []string{name, name + "_placed"} {
-					_, _ = conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+n+" with (force)")
+					_, _ = w.conn.Exec(context.WithoutCancel(t.Context()), "drop database if exists "+n+" with (force)")
 				}
 			})
-			run("create table guests (id int primary key); insert into guests select generate_series(1, 20)")
-			e := realEngine(t, platform)
-			if _, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupFull}, engine.Discard); err != nil {
-				t.Fatal(err)
-			}
-			targets := []console.Target{{Name: "server", URL: keepsake.Secret(platform)}}
-			left := &leavingEngine{Engine: e, finishes: c.finishes, gone: make(chan struct{}), ends: make(chan struct{})}
-			dead := w.console(left, func(d *console.Deps) {
-				d.Platforms[0].Targets = targets
-				d.Lease = console.LeaseTimes{Beat: time.Hour, Expiry: 3 * time.Hour, Reconcile: time.Hour}
-			})
+			targets := []console.Target{{Name: "server", URL: keepsake.Secret(w.platform)}}
+			left := &leavingEngine{Engine: w.e, finishes: c.finishes, gone: make(chan struct{}), ends: make(chan struct{})}
+			dead := w.console(left, unheard, func(d *console.Deps) { d.Platforms[0].Targets = targets })
 			stop := w.run(dead, true)
 			defer stop()
 			o, err := dead.StartRestore(t.Context(), admin, console.StartRestoreInput{
@@ -123,14 +102,12 @@ func TestAFinishedRestoreIsRecordedByTheNextWorker(t *testing.T) {
 			}
 			<-left.gone
 			oid, _ := oids()
-			if c.then != "" {
-				run(c.then)
-			}
+			w.exec(strings.ReplaceAll(c.then, "COPY", name))
 			w.interrupt(o.ID)
 			if c.forgotten {
 				w.past("backup_operations", "update backup_operations set target = 'another'")
 			}
-			next := w.console(e, func(d *console.Deps) { d.Platforms[0].Targets = targets })
+			next := w.console(w.e, func(d *console.Deps) { d.Platforms[0].Targets = targets })
 			if c.cancelled {
 				if err := next.CancelOperation(t.Context(), admin, o.ID); err != nil {
 					t.Fatal(err)
