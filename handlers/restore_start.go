@@ -380,6 +380,7 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 			Checked: in.scope.Holds(tier),
 		})
 	}
+	vm.Notices = append(vm.Notices, draw.SuspectNotice(p.Point)...)
 	if p.Missing != "" {
 		vm.Notices = append(vm.Notices, ui.Notice{
 			Tone:  ui.ToneWarn,

@@ -68,10 +68,10 @@ func ShowScopePreview(pages Pages, con scopePreviewer) echo.HandlerFunc {
 	}
 }
 
-// passedNotices say that a newer recovery point cannot be read.
+// passedNotices say why it is not the newest recovery point, or that it is suspect.
 func passedNotices(p *scope.Preview) (notices []ui.Notice) {
 	for _, words := range p.Passed {
-		notices = append(notices, ui.Notice{Tone: ui.ToneWarn, Title: "This is not the newest recovery point", Text: words})
+		notices = append(notices, ui.Notice{Tone: ui.ToneWarn, Title: "About this recovery point", Text: words})
 	}
 	return notices
 }
@@ -95,6 +95,9 @@ func showScopeChoice(c echo.Context, pages Pages, con scopePreviewer, in console
 	}
 	if len(options) == 0 { // a provider may know one that this console has not heard of
 		options = []views.PointOption{{Value: "latest", Text: "The newest recovery point", Selected: true}}
+	}
+	if !slices.ContainsFunc(options, func(o views.PointOption) bool { return o.Selected }) {
+		options = append([]views.PointOption{{Text: "The newest safe one", Selected: true}}, options...)
 	}
 	vm := views.ScopeChoice{Shell: pages.Shell(c, "Bring back", "points"), Action: draw.PlatformRestore, Points: options}
 	tables := map[keepsake.Tier]string{ // what each is for; which tables it holds, the point's page says
@@ -266,6 +269,9 @@ func pointOptions(
 		text := clock.Second(point.Time) + " (" + clock.Relative(point.Time) + ")"
 		if !point.Protected {
 			text += ", not protected"
+		}
+		if point.Suspect() {
+			text += ", suspect"
 		}
 		out = append(out, views.PointOption{Value: point.ID, Text: text, Selected: point.ID == chosen})
 	}

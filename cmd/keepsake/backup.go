@@ -149,7 +149,7 @@ func (a *app) printBackup(r engine.BackupResult) {
 			keepsake.JudgeProtection(r.Copies).Remedy(), r.Point)
 	}
 	if words := keepsake.DoubtWords(r.Doubts); words != "" {
-		a.printf("SUSPECT: %s\nA restore of the latest recovery point takes an older one. Look at it; if it is right, "+
+		a.printf("SUSPECT: %s\nA restore of the latest recovery point takes an older one. Look at it; if it can be trusted, "+
 			"say so: keepsake mark %s --accept\n", words, r.Point)
 	}
 	a.printNotCarried(r.NotCarried)

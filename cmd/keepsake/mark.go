@@ -15,8 +15,8 @@ type markCommand struct {
 	Label  map[string]string `help:"A label to set, such as deploy=blue; an empty value removes it. May be repeated." placeholder:"NAME=VALUE"`
 	Lock   bool              `help:"Keep it whatever the retention rules say." xor:"lock"`
 	Unlock bool              `help:"Leave it to the retention rules." xor:"lock"`
-	Accept bool              `help:"Say that it is right: latest may mean it, whatever the backup found." xor:"trust"`
-	Doubt  bool              `help:"Say that it is not right: latest passes it by." xor:"trust"`
+	Accept bool              `help:"Say that it can be trusted: latest may mean it, whatever the backup found." xor:"trust"`
+	Doubt  bool              `help:"Say that it cannot be trusted: latest passes it by, and backups after it are suspect, too." xor:"trust"`
 
 	point  string         // the id, where latest was asked for
 	change map[string]any // what it was and what it is

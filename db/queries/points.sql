@@ -108,17 +108,8 @@ select (exists (select from backup_tests t join recovery_points p on p.id = t.po
 -- Of a platform; '' is any.
 select * from recovery_points where id = @id and (@platform::text = '' or platform = @platform);
 
--- name: GetLatestPoint :one
--- What latest means: the newest that is not suspect, of those that hold every tier while there is one.
-select p.*
-from recovery_points p
-where p.platform = @platform
-  and not p.suspect
-  and (p.backup_type in ('full', 'incremental')
-      or not exists (
-        select from recovery_points w where w.platform = @platform and w.backup_type in ('full', 'incremental')))
-order by p.id desc
-limit 1;
+-- name: GetNewestPoint :one
+select * from recovery_points where platform = @platform order by id desc limit 1;
 
 -- name: GetNewestWholePoint :one
 -- Of those that hold every tier and are not suspect.
@@ -128,9 +119,19 @@ where platform = @platform and backup_type in ('full', 'incremental') and not su
 order by id desc
 limit 1;
 
+-- name: GetNewestSuspectPoint :one
+-- Of those that hold every tier and are suspect.
+select *
+from recovery_points
+where platform = @platform and backup_type in ('full', 'incremental') and suspect
+order by id desc
+limit 1;
+
 -- name: ListSuspectPoints :many
--- Those that are newer than one, which latest means.
-select * from recovery_points where platform = @platform and suspect and id > @after order by id desc limit @most;
+-- Those that are newer than one, which latest means, and of which nobody has said whether they are right.
+select * from recovery_points where platform = @platform and suspect and id > @after and trust = ''
+order by id desc
+limit @most;
 
 -- name: ListPoints :many
 select p.* from recovery_points p

@@ -129,62 +129,6 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 	return items, nil
 }
 
-const getLatestPoint = `-- name: GetLatestPoint :one
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect
-from recovery_points p
-where p.platform = $1
-  and not p.suspect
-  and (p.backup_type in ('full', 'incremental')
-      or not exists (
-        select from recovery_points w where w.platform = $1 and w.backup_type in ('full', 'incremental')))
-order by p.id desc
-limit 1
-`
-
-// What latest means: the newest that is not suspect, of those that hold every tier while there is one.
-func (q *Queries) GetLatestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
-	row := q.db.QueryRow(ctx, getLatestPoint, platform)
-	var i RecoveryPoint
-	err := row.Scan(
-		&i.ID,
-		&i.Platform,
-		&i.TakenAt,
-		&i.BackupType,
-		&i.Note,
-		&i.Labels,
-		&i.Organization,
-		&i.OperationID,
-		&i.SourceDatabase,
-		&i.SourceServer,
-		&i.Tables,
-		&i.Rows,
-		&i.BytesRead,
-		&i.BytesStored,
-		&i.BytesNew,
-		&i.Chunks,
-		&i.ChunksNew,
-		&i.Seconds,
-		&i.Copies,
-		&i.Protected,
-		&i.Lacks,
-		&i.SeenAt,
-		&i.Locked,
-		&i.DataCompleteness,
-		&i.IntegrityScore,
-		&i.Covers,
-		&i.WeddingID,
-		&i.WeddingDate,
-		&i.WeddingMilestone,
-		&i.DaysBeforeWedding,
-		&i.TimelinePhase,
-		&i.WeddingMetadata,
-		&i.Doubts,
-		&i.Trust,
-		&i.Suspect,
-	)
-	return i, err
-}
-
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
 select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
 from recovery_points
@@ -237,6 +181,53 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context, platform string) (
 	return i, err
 }
 
+const getNewestPoint = `-- name: GetNewestPoint :one
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where platform = $1 order by id desc limit 1
+`
+
+func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestPoint, platform)
+	var i RecoveryPoint
+	err := row.Scan(
+		&i.ID,
+		&i.Platform,
+		&i.TakenAt,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Organization,
+		&i.OperationID,
+		&i.SourceDatabase,
+		&i.SourceServer,
+		&i.Tables,
+		&i.Rows,
+		&i.BytesRead,
+		&i.BytesStored,
+		&i.BytesNew,
+		&i.Chunks,
+		&i.ChunksNew,
+		&i.Seconds,
+		&i.Copies,
+		&i.Protected,
+		&i.Lacks,
+		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
+		&i.Covers,
+		&i.WeddingID,
+		&i.WeddingDate,
+		&i.WeddingMilestone,
+		&i.DaysBeforeWedding,
+		&i.TimelinePhase,
+		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
+	)
+	return i, err
+}
+
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
 select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
 from recovery_points
@@ -248,6 +239,58 @@ limit 1
 // Of those that hold every tier and are not suspect.
 func (q *Queries) GetNewestProtectedPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
 	row := q.db.QueryRow(ctx, getNewestProtectedPoint, platform)
+	var i RecoveryPoint
+	err := row.Scan(
+		&i.ID,
+		&i.Platform,
+		&i.TakenAt,
+		&i.BackupType,
+		&i.Note,
+		&i.Labels,
+		&i.Organization,
+		&i.OperationID,
+		&i.SourceDatabase,
+		&i.SourceServer,
+		&i.Tables,
+		&i.Rows,
+		&i.BytesRead,
+		&i.BytesStored,
+		&i.BytesNew,
+		&i.Chunks,
+		&i.ChunksNew,
+		&i.Seconds,
+		&i.Copies,
+		&i.Protected,
+		&i.Lacks,
+		&i.SeenAt,
+		&i.Locked,
+		&i.DataCompleteness,
+		&i.IntegrityScore,
+		&i.Covers,
+		&i.WeddingID,
+		&i.WeddingDate,
+		&i.WeddingMilestone,
+		&i.DaysBeforeWedding,
+		&i.TimelinePhase,
+		&i.WeddingMetadata,
+		&i.Doubts,
+		&i.Trust,
+		&i.Suspect,
+	)
+	return i, err
+}
+
+const getNewestSuspectPoint = `-- name: GetNewestSuspectPoint :one
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
+from recovery_points
+where platform = $1 and backup_type in ('full', 'incremental') and suspect
+order by id desc
+limit 1
+`
+
+// Of those that hold every tier and are suspect.
+func (q *Queries) GetNewestSuspectPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
+	row := q.db.QueryRow(ctx, getNewestSuspectPoint, platform)
 	var i RecoveryPoint
 	err := row.Scan(
 		&i.ID,
@@ -769,7 +812,9 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPoints
 }
 
 const listSuspectPoints = `-- name: ListSuspectPoints :many
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where platform = $1 and suspect and id > $2 order by id desc limit $3
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where platform = $1 and suspect and id > $2 and trust = ''
+order by id desc
+limit $3
 `
 
 type ListSuspectPointsParams struct {
@@ -778,7 +823,7 @@ type ListSuspectPointsParams struct {
 	Most     int32
 }
 
-// Those that are newer than one, which latest means.
+// Those that are newer than one, which latest means, and of which nobody has said whether they are right.
 func (q *Queries) ListSuspectPoints(ctx context.Context, arg ListSuspectPointsParams) ([]RecoveryPoint, error) {
 	rows, err := q.db.Query(ctx, listSuspectPoints, arg.Platform, arg.After, arg.Most)
 	if err != nil {

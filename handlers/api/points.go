@@ -39,7 +39,7 @@ type SavePoint struct {
 	Note   *string            `json:"note,omitempty" maxLength:"500"`
 	Labels *map[string]string `json:"labels,omitempty" maxProperties:"20" doc:"All of them: what is not named is removed"`
 	Locked *bool              `json:"locked,omitempty" doc:"Retention never removes it"`
-	Trust  *keepsake.Trust    `json:"trust,omitempty" enum:"accepted,doubted," doc:"accepted: it is right, whatever its backup found. doubted: it is not, and latest passes it by. Empty: nobody says anything"`
+	Trust  *keepsake.Trust    `json:"trust,omitempty" enum:"accepted,doubted," doc:"accepted: it can be trusted, whatever its backup found. doubted: it cannot, and latest passes it by. Empty: nobody says anything. It takes the scope restore, too"`
 }
 
 type listPointsInput struct {
@@ -94,8 +94,8 @@ func (h *actions) points() {
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, h.getPoint)
 	op = action(http.MethodPatch, "/backups/recovery-points/{id}", "savePoint", "Label a recovery point",
-		"Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this "+
-			"console. The answer shows them, so it takes the scope read, too.", "Recovery points")
+		"Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive "+
+			"this console. The answer shows them, so it takes the scope read, too.", "Recovery points")
 	op.Errors = []int{http.StatusNotFound}
 	register(h, op, func(ctx context.Context, in *struct {
 		PointID

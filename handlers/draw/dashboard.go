@@ -63,13 +63,13 @@ func suspectNotice(d console.Dashboard, clock format.Clock) ui.Notice {
 	n := ui.Notice{
 		Tone:  ui.ToneWarn,
 		Title: "The newest recovery point may show damage",
-		Text: "It is of " + clock.Exact(p.Time) + ". " + p.DoubtWords() +
-			" What you bring back comes from an older one until somebody says that this one is right.",
-		Href: PointURL(p.ID),
-		Link: "Look at it, and say whether it is right",
+		Text:  "It is of " + clock.Exact(p.Time) + ". " + p.DoubtWords(),
+		Href:  PointURL(p.ID),
+		Link:  "Look at it, and say whether it can be trusted",
 	}
-	if d.Newest != nil {
-		n.Text = strings.Replace(n.Text, "an older one", "the one of "+clock.Exact(d.Newest.Time), 1)
+	if d.Newest != nil && !d.Newest.Suspect() {
+		n.Text += " Until somebody says that it can be trusted, what you bring back comes from the one of " +
+			clock.Exact(d.Newest.Time) + "."
 	}
 	return n
 }
@@ -117,13 +117,6 @@ func Strip(o console.Operation, live views.Live) views.Strip {
 // verdict returns the one sentence that a person in a panic reads.
 func verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 	switch {
-	case d.Newest == nil && len(d.Suspects) > 0:
-		return views.Verdict{
-			Tone:  ui.ToneBad,
-			Icon:  "shield-x",
-			Title: "Every recovery point may show damage",
-			Text:  "Each can be restored by its name. Look at the newest, and say whether it is right.",
-		}
 	case d.Newest == nil:
 		return views.Verdict{
 			Tone:  ui.ToneBad,
@@ -139,6 +132,13 @@ func verdict(d console.Dashboard, clock format.Clock) views.Verdict {
 			Title: "Not fully protected",
 			Text: "The newest recovery point can be restored, but it would not survive every loss: " + d.Protection.Lacks() +
 				".",
+		}
+	case d.Newest.Suspect():
+		return views.Verdict{
+			Tone:  ui.ToneBad,
+			Icon:  "shield-x",
+			Title: "Every recovery point may show damage",
+			Text:  "The newest is taken, for want of another one. Look at it, and say whether it can be trusted.",
 		}
 	case d.Alarm == console.AlarmSuspect:
 		return views.Verdict{

@@ -1,7 +1,6 @@
 package draw
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +24,7 @@ func Points(shell views.Shell, list []console.Point, clock format.Clock) views.P
 			Note:   p.Note,
 			When:   clock.When(p.Time),
 			State:  pointState(p),
-			Lacks:  cmp.Or(p.DoubtWords(), format.Capital(p.Lacks)),
+			Lacks:  strings.TrimSpace(p.DoubtWords() + " " + format.Capital(p.Lacks)),
 			Tables: format.Plural(int64(p.Tables), "table", "tables"),
 			Rows:   format.Count(p.Rows),
 			Size:   format.Bytes(p.BytesStored),
@@ -95,17 +94,23 @@ func labelsText(labels map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
+// SuspectNotice says that a recovery point may show damage; of another one it says nothing.
+func SuspectNotice(p console.Point) []ui.Notice {
+	if !p.Suspect() {
+		return nil
+	}
+	return []ui.Notice{{
+		Tone:  ui.ToneBad,
+		Title: "This recovery point may show damage",
+		Text: p.DoubtWords() + " While there is another one, a restore of the latest recovery point takes that, until " +
+			"somebody says that this one can be trusted.",
+	}}
+}
+
 // pointNotices says what a person must know before they rely on a recovery point.
 func pointNotices(d console.PointDetail) []ui.Notice {
 	var out []ui.Notice
-	if d.Point.Suspect() {
-		out = append(out, ui.Notice{
-			Tone:  ui.ToneBad,
-			Title: "This recovery point may show damage",
-			Text: d.Point.DoubtWords() + " A restore of the latest recovery point takes an older one until somebody says " +
-				"that this one is right.",
-		})
-	}
+	out = append(out, SuspectNotice(d.Point)...)
 	if t := d.Point.LastTest; t != nil && t.Failed() {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneBad,

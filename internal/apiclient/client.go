@@ -1813,11 +1813,11 @@ type SavePoint struct {
 	Locked *bool   `json:"locked,omitempty"`
 	Note   *string `json:"note,omitempty"`
 
-	// Trust accepted: it is right, whatever its backup found. doubted: it is not, and latest passes it by. Empty: nobody says anything
+	// Trust accepted: it can be trusted, whatever its backup found. doubted: it cannot, and latest passes it by. Empty: nobody says anything. It takes the scope restore, too
 	Trust *SavePointTrust `json:"trust,omitempty"`
 }
 
-// SavePointTrust accepted: it is right, whatever its backup found. doubted: it is not, and latest passes it by. Empty: nobody says anything
+// SavePointTrust accepted: it can be trusted, whatever its backup found. doubted: it cannot, and latest passes it by. Empty: nobody says anything. It takes the scope restore, too
 type SavePointTrust string
 
 // Scope defines model for Scope.
@@ -2653,7 +2653,7 @@ type ClientInterface interface {
 
 	// SavePointWithBody Label a recovery point
 	//
-	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2662,7 +2662,7 @@ type ClientInterface interface {
 
 	// SavePoint Label a recovery point
 	//
-	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3016,7 +3016,7 @@ func (c *Client) GetPoint(ctx context.Context, id string, reqEditors ...RequestE
 
 // SavePointWithBody Label a recovery point
 //
-// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3035,7 +3035,7 @@ func (c *Client) SavePointWithBody(ctx context.Context, id string, contentType s
 
 // SavePoint Label a recovery point
 //
-// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5734,7 +5734,7 @@ type ClientWithResponsesInterface interface {
 
 	// SavePointWithBodyWithResponse Label a recovery point
 	//
-	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5743,7 +5743,7 @@ type ClientWithResponsesInterface interface {
 
 	// SavePointWithResponse Label a recovery point
 	//
-	// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+	// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9928,7 +9928,7 @@ func (c *ClientWithResponses) GetPointWithResponse(ctx context.Context, id strin
 
 // SavePointWithBodyWithResponse Label a recovery point
 //
-// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9943,7 +9943,7 @@ func (c *ClientWithResponses) SavePointWithBodyWithResponse(ctx context.Context,
 
 // SavePointWithResponse Label a recovery point
 //
-// Note, labels, the lock against retention, and whether it is right. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
+// Note, labels, the lock against retention, and whether it can be trusted. They lie in the repository and outlive this console. The answer shows them, so it takes the scope read, too.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

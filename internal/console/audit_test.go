@@ -253,7 +253,8 @@ func TestChangedSettingsSayWhatTheyWere(t *testing.T) {
 		t.Fatalf("%+v, %v", page.Rows, err)
 	}
 	for i, want := range []string{`"before":"2026-12-26"`, `"before":"2026-12-25"`, `"before":null`,
-		`"before":{"labels":{},"locked":false,"note":"first"}`, `"after":{"labels":{},"locked":false,"note":"first"}`} {
+		`"before":{"labels":{},"locked":false,"note":"first","trust":""}`,
+		`"after":{"labels":{},"locked":false,"note":"first","trust":""}`} {
 		if got := string(page.Rows[i].Detail); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", page.Rows[i].Action, got, want)
 		}

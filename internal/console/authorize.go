@@ -197,6 +197,9 @@ func ownFacts(actor keepsake.Actor, points []Point, wedding string) []Point {
 	for i := range points {
 		p := &points[i]
 		p.Note, p.Labels, p.Operation = "", nil, ""
+		if len(p.Doubts) > 0 { // about everybody's tables
+			p.Doubts = []keepsake.Doubt{{Kind: keepsake.DoubtHidden}}
+		}
 		var own []keepsake.WeddingMark
 		for _, m := range p.Weddings {
 			if wedding != "" && m.WeddingID == wedding {

@@ -225,6 +225,9 @@ func savePointsBackup(ctx context.Context, tx db.Tx, p sqlcgen.RecoveryPoint) (o
 	if err := json.Unmarshal(p.Copies, &r.Copies); err != nil {
 		return "", fmt.Errorf("decode the copies of recovery point %s: %w", p.ID, err)
 	}
+	if err := decode(p.Doubts, &r.Doubts); err != nil {
+		return "", fmt.Errorf("decode the doubts about recovery point %s: %w", p.ID, err)
+	}
 	b := EndedBackup{
 		Platform: p.Platform,
 		By:       elsewhere,

@@ -59,18 +59,28 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
 	return d, nil
 }
 
-// suspect says that newer recovery points are passed by, unless the alarm is about something that a backup needs first.
+// takeNewest takes the point that latest means, and those that it passes by, from whole points, newest first.
+func (d *Dashboard) takeNewest(points []Point) {
+	if newest := trusted(points); len(newest) > 0 {
+		d.Newest = &newest[0]
+	}
+	d.Suspects = passedBy(points)
+	d.Suspects = d.Suspects[:min(len(d.Suspects), suspectsShown)]
+}
+
+// suspect says that newer recovery points are passed by. That a backup failed, or that none was taken for too long, is
+// said first.
 func (d *Dashboard) suspect() {
-	if len(d.Suspects) == 0 || d.Alarm == AlarmFailed {
+	if len(d.Suspects) == 0 || d.Alarm == AlarmFailed || d.TooOld(d.Suspects[0].Time) {
 		return
 	}
 	d.Alarm, d.AlarmText = AlarmSuspect, "The newest recovery point may show damage, so a restore of the latest one "+
-		"takes an older one. "+d.Suspects[0].DoubtWords()+" Look at it, and say whether it is right."
+		"takes an older one where there is one. "+d.Suspects[0].DoubtWords()+" Look at it, and say whether it can be trusted."
 }
 
 func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsake.Actor, d *Dashboard) error {
 	readNewest := func(tx db.Tx) ([]Point, error) {
-		row, err := tx.GetNewestWholePoint(ctx, of.Name)
+		row, err := newestWhole(ctx, tx, of.Name)
 		if db.IsNoRows(err) {
 			return nil, nil
 		}
@@ -81,19 +91,21 @@ func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsak
 	}
 	var newest []Point
 	var err error
+	readSuspects := func(tx db.Tx) ([]Point, error) { return suspects(ctx, tx, of.Name, newest) }
 	if actor.Organization != "" { // read with other rights than the rest
-		if newest, err = c.inPoints(ctx, actor, "", readNewest); err != nil {
+		if newest, err = c.inPoints(ctx, actor, "", readNewest); err == nil {
+			d.Suspects, err = c.inPoints(ctx, actor, "", readSuspects)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	err = c.db.InTx(ctx, actor, func(tx db.Tx) error {
 		if actor.Organization == "" {
-			if newest, err = readNewest(tx); err != nil {
-				return err
+			if newest, err = readNewest(tx); err == nil {
+				d.Suspects, err = readSuspects(tx)
 			}
-		}
-		if actor.Organization == "" {
-			if d.Suspects, err = suspects(ctx, tx, of.Name, newest); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -130,10 +142,10 @@ func (c *Console) readDashboard(ctx context.Context, of *platform, actor keepsak
 	return err
 }
 
-// suspects returns the newest suspect recovery points that are newer than the one that latest means.
+// suspects returns the newest recovery points that latest passes by, of which nobody has said whether they are right.
 func suspects(ctx context.Context, tx db.Tx, platform string, latest []Point) (out []Point, err error) {
 	after := ""
-	if len(latest) > 0 {
+	if len(latest) > 0 && !latest[0].Suspect() {
 		after = latest[0].ID
 	}
 	rows, err := tx.ListSuspectPoints(ctx, sqlcgen.ListSuspectPointsParams{

@@ -94,7 +94,7 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 	look := func() error {
 		return c.db.InTx(ctx, pointReader(actor), func(tx db.Tx) (err error) {
 			if id == "latest" {
-				found, err = tx.GetLatestPoint(ctx, meant.Name)
+				found, err = latest(ctx, tx, meant.Name)
 			} else {
 				found, err = tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: id, Platform: actor.Platform})
 			}
@@ -110,7 +110,7 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 	}
 	if db.IsNoRows(err) {
 		return nil, "", keepsake.Errorf(keepsake.CodeNotFound,
-			"There is no such recovery point that is not suspect. If the command line made it, it appears here within minutes.")
+			"There is no such recovery point. If the command line made it, it appears here within minutes.")
 	}
 	if err != nil {
 		return nil, "", err

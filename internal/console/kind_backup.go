@@ -284,7 +284,7 @@ func (k backups) Run(ctx context.Context, row operation.Operation, r report.Repo
 	if words := keepsake.DoubtWords(result.Doubts); words != "" {
 		out.Level = "warn"
 		out.Left = cmp.Or(out.Left, "Done.") + " The recovery point may show damage, so a restore of the latest one takes " +
-			"an older one. " + words + " Look at it, and say whether it is right."
+			"an older one. " + words + " Look at it, and say whether it can be trusted."
 	}
 	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
 		return endBackup(ctx, tx, ended, result, manifest)

@@ -34,6 +34,9 @@ const mostSaves = 5
 // the point for good.
 func (c *Console) SavePoint(ctx context.Context, actor keepsake.Actor, in SavePointInput) error {
 	err := mayActOnPlatform(actor, keepsake.MayBackup)
+	if err == nil && in.Trust != nil { // which point a restore takes
+		err = mayActOnPlatform(actor, keepsake.MayRestore)
+	}
 	if err == nil {
 		var note string
 		if in.Note != nil {

@@ -149,7 +149,7 @@ func (p *platform) providerStates(ctx context.Context, tx db.Tx) ([]ProviderStat
 		return nil, err
 	}
 	var newest *Point
-	row, err := tx.GetNewestWholePoint(ctx, p.Name)
+	row, err := newestWhole(ctx, tx, p.Name)
 	if err != nil && !db.IsNoRows(err) {
 		return nil, err
 	}

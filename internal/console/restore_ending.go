@@ -65,11 +65,12 @@ func (c *Console) keepEnding(ctx context.Context, row operation.Operation, e res
 	return nil
 }
 
-// refusedForGood reports whether the console database said no, and will say it again.
+// refusedForGood reports whether the console database said no to what was asked, and will say it again. A failover, a
+// full disk and a fault of the server pass.
 func refusedForGood(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && keepsake.CodeOf(err) != keepsake.CodeUnavailable &&
-		!pgerrcode.IsTransactionRollback(pg.Code)
+	return errors.As(err, &pg) && (pgerrcode.IsDataException(pg.Code) ||
+		pgerrcode.IsIntegrityConstraintViolation(pg.Code) || pgerrcode.IsSyntaxErrororAccessRuleViolation(pg.Code))
 }
 
 // settled returns the report of a restore that an attempt finished which could not say so; made is false where none

@@ -126,7 +126,8 @@ func TestACancelledRestoreIsLookedFor(t *testing.T) {
 			w.run(next, true)
 			o = await(t, next, o.ID, c.state)
 			var guests int
-			if err := w.conn.QueryRow(t.Context(), "select count(*) from guests").Scan(&guests); err != nil || guests != c.guests {
+			err = w.conn.QueryRow(t.Context(), "select count(*) from guests").Scan(&guests)
+			if err != nil || guests != c.guests {
 				t.Errorf("%d guests, %v", guests, err)
 			}
 			if c.makes && (o.Scoped == nil || o.Scoped.Applied.Inserted != 5 || o.Scoped.Restore != o.Asked.Restore) {

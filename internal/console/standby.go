@@ -58,18 +58,29 @@ func (s *Standby) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 	if err != nil {
 		s.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 	}
-	if newest := trusted(points); len(newest) > 0 {
-		d.Newest = &ownFacts(actor, newest, "")[0]
-	}
+	d.takeNewest(ownFacts(actor, points, ""))
 	return d, nil
 }
 
-// trusted returns the newest of the points that is not suspect, as a list of none or one.
+// trusted returns the newest of the points that is not suspect, or the newest where all are, as a list of none or one.
 func trusted(points []Point) []Point {
 	if i := slices.IndexFunc(points, func(p Point) bool { return !p.Suspect() }); i >= 0 {
 		return points[i : i+1]
 	}
-	return nil
+	return points[:min(len(points), 1)]
+}
+
+// passedBy returns the suspect points before the trusted one that nobody has doubted.
+func passedBy(points []Point) (suspects []Point) {
+	for _, p := range points {
+		if !p.Suspect() {
+			return suspects
+		}
+		if p.Trust == keepsake.TrustUnsaid {
+			suspects = append(suspects, p)
+		}
+	}
+	return suspects
 }
 
 // whole are the newest recovery points that hold every tier.

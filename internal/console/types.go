@@ -268,15 +268,15 @@ const (
 // Dashboard is the overview.
 type Dashboard struct {
 	Now time.Time
-	// Newest is the newest recovery point that holds every tier (full or incremental) and is not suspect; nil when there
-	// is none. Protection judges it.
+	// Newest is the newest recovery point that holds every tier (full or incremental) and is not suspect, or the newest
+	// where all are; nil when there is none. Protection judges it.
 	Newest     *Point
 	Protection keepsake.Protection
 	Age        time.Duration // since Newest
 	MaxAge     time.Duration // beyond it the age alarms
 	Alarm      AlarmKind
 	AlarmText  string     // what it means and what to do
-	Suspects   []Point    // the newest recovery points that are newer than Newest and suspect
+	Suspects   []Point    // the newest suspect recovery points of which nobody said whether they are right
 	LastBackup *Operation // the latest backup that succeeded or failed; nil: none did
 	Running    []Operation
 	Recent     []Operation

@@ -97,6 +97,7 @@ type DamageSearch struct {
 // Find looks for damage in points, newest first, and in those before them that any provider lists. Where in names a
 // point, it looks in that one and those before it.
 func (s DamageSearch) Find(ctx context.Context, in engine.ScopeInput, points []Point) (*engine.Damage, error) {
+	points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.Suspect() && p.ID != in.Point })
 	var ids []string
 	if in.Point != "" && in.Point != "latest" {
 		ids = append(ids, in.Point)
@@ -146,11 +147,11 @@ func (s DamageSearch) pointsTo(ctx context.Context, id string) ([]Point, error) 
 	return points, err
 }
 
-// ChooseSafePoint sets d.Point to the newest of these points before the damage that is protected and failed no test,
-// and sets d.Safe. Where there is none it leaves Point, and Safe is false.
+// ChooseSafePoint sets d.Point to the newest of these points before the damage that is protected, not suspect and
+// failed no test, and sets d.Safe. Where there is none it leaves Point, and Safe is false.
 func ChooseSafePoint(d *engine.Damage, points []Point) {
 	i := slices.IndexFunc(points, func(p Point) bool {
-		return p.ID <= d.Point && p.Protected && (p.LastTest == nil || !p.LastTest.Failed())
+		return p.ID <= d.Point && p.Protected && !p.Suspect() && (p.LastTest == nil || !p.LastTest.Failed())
 	})
 	if d.Safe = i >= 0; d.Safe {
 		d.Point, d.From = points[i].ID, points[i].Time

@@ -327,7 +327,7 @@ func placeOf(cursor string) (p weddingPlace, err error) {
 // newestWhole returns the newest recovery point that holds every tier, nil if there is none.
 func (c *Console) newestWhole(ctx context.Context, p *platform, actor keepsake.Actor) (*Point, error) {
 	points, err := c.inPoints(ctx, actor, "", func(tx db.Tx) ([]Point, error) {
-		row, err := tx.GetNewestWholePoint(ctx, p.Name)
+		row, err := newestWhole(ctx, tx, p.Name)
 		if db.IsNoRows(err) {
 			return nil, nil
 		}
@@ -411,12 +411,9 @@ func (c *Console) GetWedding(ctx context.Context, actor keepsake.Actor, id strin
 	if err != nil {
 		return t, fmt.Errorf("read the timeline of wedding %s: %w", id, err)
 	}
-	switch newest := trusted(t.Points); {
-	case len(newest) > 0:
+	if newest := trusted(t.Points); len(newest) > 0 {
 		t.Newest = newest[0].ID
-	case len(t.Points) > 0: // all of them are suspect, which each one's page says
-		t.Newest = t.Points[0].ID
-	default:
+	} else {
 		t.Newest = p.newestUnheard(ctx)
 	}
 	return t, nil
@@ -455,9 +452,7 @@ func (c *Console) Emergency(ctx context.Context, actor keepsake.Actor) (Dashboar
 		c.log.WarnContext(ctx, "the recovery points could not be listed", "err", err)
 		return d, nil
 	}
-	if newest := trusted(WholePoints(list, "")); len(newest) > 0 {
-		d.Newest = &newest[0]
-	}
+	d.takeNewest(ownFacts(actor, WholePoints(list, ""), ""))
 	return d, nil
 }
 

@@ -14,10 +14,12 @@ const (
 	DoubtTable     DoubtKind = "table"    // a table that held rows is not there any more
 	DoubtRows      DoubtKind = "rows"     // most rows of a table, or of a tier's tables together, are gone
 	DoubtDatabase  DoubtKind = "database" // it is another database
+	DoubtAfter     DoubtKind = "after"    // somebody said of one before it that it is not right
+	DoubtHidden    DoubtKind = "hidden"   // what it is, is not for the reader to know
 	mostDoubtsSaid           = 3          // in one sentence
 )
 
-// Doubt is one reason not to trust a recovery point until somebody says that it is right.
+// Doubt is one reason not to trust a recovery point until somebody says that it can be trusted.
 type Doubt struct {
 	Kind   DoubtKind `json:"kind"`
 	Table  string    `json:"table,omitempty"` // full name (TableName); empty: several tables together
@@ -31,14 +33,22 @@ type Doubt struct {
 // Words says the doubt as a sentence without its full stop.
 func (d Doubt) Words() string {
 	switch {
+	case d.Kind == DoubtEmpty && d.Tier != "":
+		return fmt.Sprintf("every table of the %s tier is empty, and %s before", d.Tier, rowsWere(d.Before))
 	case d.Kind == DoubtEmpty:
 		return fmt.Sprintf("every table is empty, and %s before", rowsWere(d.Before))
+	case d.Kind == DoubtDatabase && d.Is == d.Was:
+		return fmt.Sprintf("database %s was made anew since the recovery point before", d.Is)
 	case d.Kind == DoubtDatabase:
-		return fmt.Sprintf("it is of another database: %s, and before it was %s", d.Is, d.Was)
+		return fmt.Sprintf("it was taken from %s, and the one before from %s", d.Is, d.Was)
+	case d.Kind == DoubtAfter:
+		return "somebody said that the recovery point before it cannot be trusted"
+	case d.Kind == DoubtHidden:
+		return "who looks after the whole platform can see why"
 	case d.Kind == DoubtTable:
-		return fmt.Sprintf("table %s is not there any more, and held %s before", d.Table, countRows(d.Before))
+		return fmt.Sprintf("table %s no longer exists, and held %s before", d.Table, countRows(d.Before))
 	case d.Table == "":
-		return fmt.Sprintf("the tables of the %s tier hold %s together, and held %s before", d.Tier, countRows(d.Rows),
+		return fmt.Sprintf("the other tables of the %s tier hold %s together, and held %s before", d.Tier, countRows(d.Rows),
 			countRows(d.Before))
 	}
 	return fmt.Sprintf("table %s holds %s, and held %s before", d.Table, countRows(d.Rows), countRows(d.Before))
@@ -76,8 +86,8 @@ type Trust string
 // What may be said.
 const (
 	TrustUnsaid   Trust = ""
-	TrustAccepted Trust = "accepted" // it is right
-	TrustDoubted  Trust = "doubted"  // it is not
+	TrustAccepted Trust = "accepted" // it can be trusted
+	TrustDoubted  Trust = "doubted"  // it cannot
 )
 
 // Suspect reports whether a recovery point is passed by where somebody asks for the latest one.

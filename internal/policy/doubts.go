@@ -18,9 +18,10 @@ type Holding struct {
 
 // TableHolding is one table, or the topmost of partitioned ones with the rows of all its partitions.
 type TableHolding struct {
-	Name string
-	Tier keepsake.Tier
-	Rows int64
+	Name  string
+	Tier  keepsake.Tier
+	Rows  int64
+	Bound bool // a foreign key leads from it to another table: it is no log and no queue
 }
 
 // Bounds of what is daily work.
@@ -30,15 +31,26 @@ const (
 )
 
 // Doubts returns why a recovery point may show damage, against one that is trusted; the greatest losses first. Daily
-// work does not empty the platform, take a table away, or most rows of a table that is of the critical or high tier. Of
-// the standard tier, whose tables are often emptied in good order, the rows count together.
+// work does not empty the platform, take a table away, or most rows of a table that is of the critical or high tier or
+// that references another one. The rows of the other tables, which are often emptied in good order, count together.
 func Doubts(before, now Holding) (doubts []keepsake.Doubt) {
 	was, is := covered(before, now), covered(now, before)
+	tiers := map[string]keepsake.Tier{} // as they are now: somebody may have changed the data map
+	for _, t := range is {
+		tiers[t.Name] = t.Tier
+	}
+	for i, t := range was {
+		was[i].Tier = cmp.Or(tiers[t.Name], t.Tier)
+	}
 	if d, other := otherDatabase(before, now); other {
 		doubts = append(doubts, d)
 	}
 	if all := sum(was); all > 0 && sum(is) == 0 {
-		return append(doubts, keepsake.Doubt{Kind: keepsake.DoubtEmpty, Before: all})
+		d := keepsake.Doubt{Kind: keepsake.DoubtEmpty, Before: all}
+		if before.Critical || now.Critical {
+			d.Tier = keepsake.TierCritical
+		}
+		return append(doubts, d)
 	}
 	losses := lostTables(was, is)
 	slices.SortStableFunc(losses, func(a, b keepsake.Doubt) int { return cmp.Compare(b.Before-b.Rows, a.Before-a.Rows) })
@@ -59,12 +71,19 @@ func otherDatabase(before, now Holding) (d keepsake.Doubt, other bool) {
 	return d, before.OID != now.OID
 }
 
-// covered returns those tables of a recovery point that the other one covers too.
+// covered returns those tables of a recovery point that the other one covers too. A table that is critical in one of
+// them only, because somebody changed the data map, may not be in the other.
 func covered(h, other Holding) []TableHolding {
 	if !other.Critical {
-		return h.Tables
+		return slices.Clone(h.Tables)
 	}
-	return slices.DeleteFunc(slices.Clone(h.Tables), func(t TableHolding) bool { return t.Tier != keepsake.TierCritical })
+	there := map[string]bool{}
+	for _, t := range other.Tables {
+		there[t.Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(h.Tables), func(t TableHolding) bool {
+		return t.Tier != keepsake.TierCritical && !there[t.Name]
+	})
 }
 
 func sum(tables []TableHolding) (n int64) {
@@ -86,7 +105,7 @@ func lostTables(was, is []TableHolding) (doubts []keepsake.Doubt) {
 		case t.Rows == 0:
 		case !there:
 			doubts = append(doubts, keepsake.Doubt{Kind: keepsake.DoubtTable, Table: t.Name, Tier: t.Tier, Before: t.Rows})
-		case t.Tier == keepsake.TierStandard:
+		case t.Tier == keepsake.TierStandard && !t.Bound:
 			before, after = before+t.Rows, after+rows
 		case mostGone(t.Rows, rows) || t.Tier == keepsake.TierCritical && rows == 0:
 			doubts = append(doubts, keepsake.Doubt{
@@ -109,4 +128,4 @@ func lostTables(was, is []TableHolding) (doubts []keepsake.Doubt) {
 	return doubts
 }
 
-func mostGone(before, after int64) bool { return before >= fewRows && after < before/2 }
+func mostGone(before, after int64) bool { return before >= fewRows && 2*after < before }

@@ -30,7 +30,9 @@ func TestWhatMakesARecoveryPointSuspect(t *testing.T) {
 		want        string
 	}{
 		{"nothing changed", map[string]int64{"c.guests": 7200}, map[string]int64{"c.guests": 7200}, ""},
-		{"some went", map[string]int64{"c.guests": 7200}, map[string]int64{"c.guests": 3601}, ""},
+		{"half went", map[string]int64{"c.guests": 7200}, map[string]int64{"c.guests": 3600}, ""},
+		{"most of an odd number", map[string]int64{"h.tasks": 11}, map[string]int64{"h.tasks": 5},
+			"Table h.tasks holds 5 rows, and held 11 rows before."},
 		{"most went", map[string]int64{"c.guests": 7200, "h.tasks": 5}, map[string]int64{"c.guests": 3599, "h.tasks": 5},
 			"Table c.guests holds 3599 rows, and held 7200 rows before."},
 		{"most of few", map[string]int64{"h.tasks": 9, "c.x": 1}, map[string]int64{"h.tasks": 1, "c.x": 1}, ""},
@@ -40,17 +42,50 @@ func TestWhatMakesARecoveryPointSuspect(t *testing.T) {
 			"Every table is empty, and there were 7203 rows before."},
 		{"all was empty", map[string]int64{"c.guests": 0}, map[string]int64{"c.guests": 0}, ""},
 		{"a table is gone", map[string]int64{"c.guests": 7200, "s.log": 3}, map[string]int64{"c.guests": 7200},
-			"Table s.log is not there any more, and held 3 rows before."},
+			"Table s.log no longer exists, and held 3 rows before."},
 		{"an empty table is gone", map[string]int64{"c.guests": 7200, "s.log": 0}, map[string]int64{"c.guests": 7200}, ""},
 		{"one of many standard tables is emptied", map[string]int64{"s.log": 400, "s.mail": 600},
 			map[string]int64{"s.log": 0, "s.mail": 600}, ""},
 		{"most of the standard tier", map[string]int64{"s.log": 400, "s.mail": 600, "c.x": 1},
 			map[string]int64{"s.log": 400, "s.mail": 0, "c.x": 1},
-			"The tables of the standard tier hold 400 rows together, and held 1000 rows before."},
+			"The other tables of the standard tier hold 400 rows together, and held 1000 rows before."},
 	} {
 		if words := keepsake.DoubtWords(policy.Doubts(holding(c.before), holding(c.now))); words != c.want {
 			t.Errorf("%s: %q, want %q", c.name, words, c.want)
 		}
+	}
+}
+
+// TestAStandardTableThatReferencesOthersIsJudgedAlone: guests of weddings are no log, whatever tier they are in.
+func TestAStandardTableThatReferencesOthersIsJudgedAlone(t *testing.T) {
+	t.Parallel()
+	of := func(guests int64) policy.Holding {
+		h := holding(map[string]int64{"s.log": 5_000_000})
+		h.Tables = append(h.Tables, policy.TableHolding{
+			Name:  "s.guests",
+			Tier:  keepsake.TierStandard,
+			Rows:  guests,
+			Bound: true,
+		})
+		return h
+	}
+	d := policy.Doubts(of(72_000), of(0))
+	if words := keepsake.DoubtWords(d); words != "Table s.guests holds 0 rows, and held 72000 rows before." {
+		t.Errorf("%q", words)
+	}
+}
+
+// TestAChangedDataMapIsNoLoss: a table that was critical, and is high now, is not in the next critical backup.
+func TestAChangedDataMapIsNoLoss(t *testing.T) {
+	t.Parallel()
+	before := holding(map[string]int64{"c.users": 10})
+	moved := policy.TableHolding{Name: "clients", Tier: keepsake.TierCritical, Rows: 100}
+	before.Tables = append(before.Tables, moved)
+	now := holding(map[string]int64{"c.users": 10})
+	moved.Tier, moved.Rows = keepsake.TierStandard, 90
+	now.Tables = append(now.Tables, moved)
+	if d := policy.Doubts(before, now); len(d) > 0 {
+		t.Errorf("%+v", d)
 	}
 }
 
@@ -64,12 +99,14 @@ func TestAnotherDatabaseIsSuspect(t *testing.T) {
 		want string
 	}{
 		{"another server", policy.Holding{System: "8", OID: 5, Database: "wedsync"},
-			"It is of another database: wedsync of server 8, and before it was wedsync of server 7."},
+			"It was taken from wedsync of server 8, and the one before from wedsync of server 7."},
 		{"another database of the server", policy.Holding{System: "7", OID: 6, Database: "staging"},
-			"It is of another database: staging, and before it was wedsync."},
+			"It was taken from staging, and the one before from wedsync."},
 		{"the server tells nothing, another name", policy.Holding{Database: "staging"},
-			"It is of another database: staging, and before it was wedsync."},
+			"It was taken from staging, and the one before from wedsync."},
 		{"the server tells nothing", policy.Holding{Database: "wedsync", OID: 6}, ""},
+		{"made anew under its name", policy.Holding{System: "7", OID: 6, Database: "wedsync"},
+			"Database wedsync was made anew since the recovery point before."},
 		{"renamed", policy.Holding{System: "7", OID: 5, Database: "wedsync_2027"}, ""},
 	} {
 		c.now.Tables = before.Tables

@@ -47,16 +47,36 @@ func (p Passed) Words() string {
 		keepsake.Sentence(keepsake.MessageOf(p.Err))
 }
 
+// mostWarned is how many points that latest passed by are named.
+const mostWarned = 3
+
 // Warnings says in words what somebody has to know of the recovery point that was found.
 func (l Listing) Warnings() []string {
 	var words []string
-	for _, p := range l.Passed {
+	for _, p := range l.Passed[:min(len(l.Passed), mostWarned)] {
 		words = append(words, p.Words())
+	}
+	if more := len(l.Passed) - len(words); more > 0 {
+		words = append(words, fmt.Sprintf("So were %d more before them.", more))
 	}
 	if l.Suspect != "" {
 		words = append(words, "This recovery point is suspect. "+l.Suspect)
 	}
 	return words
+}
+
+// WithoutDoubts is the listing without what is wrong with suspect points, which is about everybody's tables.
+func (l Listing) WithoutDoubts() Listing {
+	l.Passed = slices.Clone(l.Passed)
+	for i := range l.Passed {
+		if l.Passed[i].Suspect {
+			l.Passed[i].Err = errors.New("Its page says why.") //nolint:revive,staticcheck // a sentence behind another one
+		}
+	}
+	if l.Suspect != "" {
+		l.Suspect = "Its page says why."
+	}
+	return l
 }
 
 // ListManifests asks all providers at once. It fails only when none answers.
@@ -268,18 +288,25 @@ const LatestWhole = "latest"
 // Listing.Load. It also returns the bad copies that it met.
 func (s *Set) ReadLoaded(ctx context.Context, r *Repo, l Listing, all []Provider, id string) (*repository.Manifest,
 	[]report.VerifyFinding, error) {
-	holders := l.Holders(all, id)
-	m, damaged, err := s.ReadManifest(ctx, r, holders, id)
+	m, damaged, err := s.ReadManifest(ctx, r, l.Holders(all, id), id)
 	if err != nil {
 		return nil, damaged, err
 	}
+	bad, err := s.load(ctx, r, l, all, m)
+	if err != nil {
+		return nil, append(damaged, bad...), err
+	}
+	return m, append(damaged, bad...), nil
+}
+
+// load loads a manifest's index, and returns the bad copies that it met.
+func (s *Set) load(ctx context.Context, r *Repo, l Listing, all []Provider, m *repository.Manifest) (
+	[]report.VerifyFinding, error) {
 	track := report.NewTracker(nil, s.Now)
 	defer track.Close()
-	src := NewSource(r, Preferring(holders, all), m.ID, track)
-	if err := l.Load(ctx, r, src, m); err != nil {
-		return nil, append(damaged, src.Damaged...), err
-	}
-	return m, append(damaged, src.Damaged...), nil
+	src := NewSource(r, Preferring(l.Holders(all, m.ID), all), m.ID, track)
+	err := l.Load(ctx, r, src, m)
+	return src.Damaged, err
 }
 
 // Preferring returns all providers, those that hold a recovery point's manifest first. They hold all of the point;
@@ -295,8 +322,8 @@ func Preferring(first, all []Provider) []Provider {
 }
 
 // Resolve finds a recovery point by its id or by the word latest, and loads it. While there is a point that covers
-// every tier, latest never means one of the critical tier alone, and it never means a suspect one. Newer points that
-// nobody can read, and suspect ones, are in the listing's Passed.
+// every tier, latest never means one of the critical tier alone; while there is one that is not suspect, it never means
+// a suspect one. Newer points that nobody can read, and suspect ones, are in the listing's Passed.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing,
 	[]report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
@@ -306,58 +333,63 @@ func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point 
 	return s.ResolveIn(ctx, r, l, providers, point)
 }
 
-// ResolveIn is Resolve for who has listed the manifests already.
+// ResolveIn is Resolve for who has listed the manifests already. It loads the index of the point that it finds alone.
 func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Provider, point string) (
 	*repository.Manifest, Listing, []report.VerifyFinding, error) {
+	marks := &Marks{repo: r, from: providers}
 	if point != LatestWhole && point != "" {
 		m, damaged, err := s.ReadLoaded(ctx, r, l, providers, point)
 		if err == nil {
-			l.Suspect, err = SuspectWords(ctx, r, providers, m)
+			l.Suspect, err = marks.Suspect(ctx, m)
 		}
 		return m, l, damaged, err
 	}
 	var damaged []report.VerifyFinding
-	var first *repository.Manifest
-	suspects := false
-	for _, id := range l.NewestFirst() {
+	found := func(id string) (*repository.Manifest, Listing, []report.VerifyFinding, error) {
 		m, bad, err := s.ReadLoaded(ctx, r, l, providers, id)
+		return m, l, append(damaged, bad...), err
+	}
+	var critical, suspect, words string // the newest of these
+	for _, id := range l.NewestFirst() {
+		m, bad, err := s.ReadManifest(ctx, r, l.Holders(providers, id), id)
 		damaged = append(damaged, bad...)
-		words := ""
+		why := ""
 		if err == nil {
-			words, err = SuspectWords(ctx, r, providers, m)
+			why, err = marks.Suspect(ctx, m)
 		}
 		whole := err == nil && (m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental)
+		if whole && why == "" {
+			var bad []report.VerifyFinding
+			if bad, err = s.load(ctx, r, l, providers, m); err == nil {
+				return m, l, append(damaged, bad...), nil
+			}
+			damaged = append(damaged, bad...)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, l, nil, ctx.Err()
 		case err != nil:
 			l.Passed = append(l.Passed, Passed{ID: id, Err: err})
-		case words != "" && whole:
-			suspects = true
-			l.Passed = append(l.Passed, Passed{ID: id, Err: errors.New(words), Suspect: true})
 		case whole:
-			return m, l, damaged, nil
-		case first == nil && words == "":
-			first = m
+			l.Passed = append(l.Passed, Passed{ID: id, Err: errors.New(why), Suspect: true})
+			if suspect == "" {
+				suspect, words = id, why
+			}
+		case critical == "" && why == "":
+			critical = id
 		}
 	}
 	switch {
-	case suspects:
-		return nil, l, damaged, onlySuspects(l.Passed)
-	case first != nil:
-		return first, l, damaged, nil
+	case suspect != "": // better than nothing, and said
+		l.Passed = slices.DeleteFunc(l.Passed, func(p Passed) bool { return p.Suspect })
+		l.Suspect = words + " There is none that is not."
+		return found(suspect)
+	case critical != "":
+		return found(critical)
 	case len(l.Passed) > 0:
 		return nil, l, damaged, l.Passed[0].Err
 	}
 	return nil, l, nil, NoPoint(r, l)
-}
-
-// onlySuspects returns the error that there is nothing that latest could mean.
-func onlySuspects(passed []Passed) error {
-	i := slices.IndexFunc(passed, func(p Passed) bool { return p.Suspect })
-	return keepsake.Errorf(keepsake.CodeConflict, "every recovery point that covers all tiers and can be read is suspect,"+
-		" so latest means none of them: name one, or say that it is right with keepsake mark --accept. The newest is %s. %w",
-		passed[i].ID, passed[i].Err)
 }
 
 // NoPoint returns the error that no provider lists a recovery point. It names the providers that were not asked,

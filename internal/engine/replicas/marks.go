@@ -1,7 +1,6 @@
 package replicas
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -55,22 +54,9 @@ func (s *Set) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, erro
 // mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point
 // where its newest note is sound.
 func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) error {
-	places := map[string]map[string][]Provider{} // by point and note
-	prefix := NotePrefix + pointTopics + "/"
-	// of one that does not list its notes, the others have them
-	all, _ := ListEverywhere(ctx, from, prefix, func(key string) bool {
-		id, _, found := strings.Cut(strings.TrimPrefix(key, prefix), "/")
-		return found && isNote(prefix+id+"/", key)
-	})
+	places := markPlaces(ctx, from)
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	for key, holders := range all {
-		id, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
-		if places[id] == nil {
-			places[id] = map[string][]Provider{}
-		}
-		places[id][key] = holders
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelManifests)
@@ -93,22 +79,57 @@ func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) 
 	return g.Wait()
 }
 
-// SuspectWords says why a recovery point is suspect, "" where it is not.
-func SuspectWords(ctx context.Context, r *Repo, from []Provider, m *repository.Manifest) (string, error) {
-	places, _ := notePlaces(ctx, from, pointTopics+"/"+m.ID)
-	note, _, err := newestThatOpens(ctx, r, places)
-	if err != nil {
-		return "", err
+// markPlaces lists the notes on recovery points, by point and note.
+func markPlaces(ctx context.Context, from []Provider) map[string]map[string][]Provider {
+	places := map[string]map[string][]Provider{}
+	prefix := NotePrefix + pointTopics + "/"
+	// of one that does not list its notes, the others have them
+	all, _ := ListEverywhere(ctx, from, prefix, func(key string) bool {
+		id, _, found := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		return found && isNote(prefix+id+"/", key)
+	})
+	for key, holders := range all {
+		id, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		if places[id] == nil {
+			places[id] = map[string][]Provider{}
+		}
+		places[id][key] = holders
+	}
+	return places
+}
+
+// Marks are what people wrote to recovery points, listed once for all of them.
+type Marks struct {
+	repo   *Repo
+	from   []Provider
+	places map[string]map[string][]Provider // by point and note; nil: not listed yet
+}
+
+// NewMarks returns the marks at these providers. It asks nothing yet.
+func NewMarks(r *Repo, from []Provider) *Marks { return &Marks{repo: r, from: from} }
+
+// Trust returns what somebody said of a recovery point.
+func (k *Marks) Trust(ctx context.Context, id string) (keepsake.Trust, error) {
+	if k.places == nil {
+		k.places = markPlaces(ctx, k.from)
+	}
+	if len(k.places[id]) == 0 {
+		return keepsake.TrustUnsaid, ctx.Err()
+	}
+	note, _, err := newestThatOpens(ctx, k.repo, k.places[id])
+	if err != nil || note == nil {
+		return keepsake.TrustUnsaid, err
 	}
 	var said PointMark
-	if note != nil && json.Unmarshal(note.Plain, &said) != nil { // what cannot be read leaves the point as it was made
-		said = PointMark{}
+	if json.Unmarshal(note.Plain, &said) != nil { // what cannot be read leaves the point as it was made
+		return keepsake.TrustUnsaid, nil
 	}
-	switch {
-	case !said.Trust.Suspect(m.Doubts):
-		return "", nil
-	case said.Trust == keepsake.TrustDoubted:
-		return cmp.Or(said.By, "Somebody") + " said that it is not right.", nil
-	}
-	return keepsake.DoubtWords(m.Doubts), nil
+	return said.Trust, nil
+}
+
+// Suspect says why a recovery point is suspect, "" where it is not.
+func (k *Marks) Suspect(ctx context.Context, m *repository.Manifest) (string, error) {
+	trust, err := k.Trust(ctx, m.ID)
+	p := report.Point{Doubts: m.Doubts, Trust: trust}
+	return p.DoubtWords(), err
 }

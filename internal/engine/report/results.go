@@ -93,7 +93,7 @@ func (p Point) DoubtWords() string {
 	case !p.Suspect():
 		return ""
 	case p.Trust == keepsake.TrustDoubted:
-		return "Somebody said that it is not right."
+		return "Somebody said that it cannot be trusted."
 	}
 	return keepsake.DoubtWords(p.Doubts)
 }

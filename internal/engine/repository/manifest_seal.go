@@ -27,6 +27,9 @@ var manifestID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}(-w)?$`)
 // written ends the id of a manifest that a writer sealed.
 const written = "-w"
 
+// WriterMade reports whether a writer's key made the recovery point of this id.
+func WriterMade(id string) bool { return strings.HasSuffix(id, written) }
+
 var errSealer = errors.New("its name does not say who sealed it; somebody with a writer's key may have put " +
 	"it in its place")
 

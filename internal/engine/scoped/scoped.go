@@ -123,7 +123,7 @@ func (by *Restorer) readRows(ctx context.Context, o opened, m *repository.Manife
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, passed: list.Warnings(), in: scope.Input{
+	return &ScopeAt{by: by, repo: r, passed: list.WithoutDoubts().Warnings(), in: scope.Input{
 		Plan:         plan,
 		Manifest:     m,
 		Rows:         rows,
@@ -150,7 +150,7 @@ func (by *Restorer) readWide(r *replicas.Repo, from []replicas.Provider, m *repo
 	if err != nil {
 		return nil, err
 	}
-	return &ScopeAt{by: by, repo: r, chunks: src, passed: list.Warnings(), in: scope.Input{
+	return &ScopeAt{by: by, repo: r, chunks: src, passed: list.WithoutDoubts().Warnings(), in: scope.Input{
 		Plan:         plan,
 		Manifest:     m,
 		Rows:         rows,

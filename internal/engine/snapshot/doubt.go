@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
@@ -17,9 +18,12 @@ func (b *backup) doubt() {
 	}
 	b.manifest.Compared = b.before.ID
 	b.manifest.Doubts = policy.Doubts(holding(b.before), holding(b.manifest))
+	if b.doubted { // what was wrong then may be wrong still, and row counts do not show it
+		b.manifest.Doubts = append(b.manifest.Doubts, keepsake.Doubt{Kind: keepsake.DoubtAfter})
+	}
 	if len(b.manifest.Doubts) > 0 {
 		b.track.Warnf("Recovery point %s is suspect, so that latest goes on meaning an older one until somebody says that "+
-			"it is right. %s", b.manifest.ID, keepsake.DoubtWords(b.manifest.Doubts))
+			"it can be trusted. %s", b.manifest.ID, keepsake.DoubtWords(b.manifest.Doubts))
 	}
 }
 
@@ -29,6 +33,8 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 		return nil, nil
 	}
 	live := b.repo.Live()
+	marks := replicas.NewMarks(b.repo, live)
+	var unheard *repository.Manifest // the newest that a writer made, and compared with nothing
 	for _, id := range b.listing.NewestFirst() {
 		if id > b.parent.ID {
 			continue
@@ -37,20 +43,25 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 		if id != b.parent.ID {
 			m, _, err = b.Replicas.ReadLoaded(ctx, b.repo, b.listing, live, id)
 		}
-		words := ""
+		var trust keepsake.Trust
 		if err == nil {
-			words, err = replicas.SuspectWords(ctx, b.repo, live, m)
+			trust, err = marks.Trust(ctx, id)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil: // the next older one serves
 			b.track.Warnf("Recovery point %s cannot be read, and nothing is compared with it: %s", id, keepsake.MessageOf(err))
-		case words == "" && m.Type != keepsake.BackupCritical:
+		case m.Type == keepsake.BackupCritical:
+		case trust.Suspect(m.Doubts):
+			b.doubted = b.doubted || trust == keepsake.TrustDoubted
+		case m.Compared == "" && trust != keepsake.TrustAccepted && repository.WriterMade(id):
+			unheard = cmp.Or(unheard, m)
+		default:
 			return m, nil
 		}
 	}
-	return nil, nil
+	return unheard, nil
 }
 
 // holding sums a recovery point's partitions up. Large objects belong to no table of the platform's.
@@ -61,7 +72,10 @@ func holding(m *repository.Manifest) policy.Holding {
 		Database: m.Source.Database,
 		Critical: m.Type == keepsake.BackupCritical,
 	}
-	at := map[string]int{}
+	at, bound := map[string]int{}, map[string]bool{}
+	for _, k := range m.Keys {
+		bound[k.Child] = bound[k.Child] || k.Child != k.Parent
+	}
 	for i := range m.Tables {
 		t := &m.Tables[i]
 		if t.Kind == repository.KindLargeObjects {
@@ -70,7 +84,7 @@ func holding(m *repository.Manifest) policy.Holding {
 		name := t.Whole()
 		if _, known := at[name]; !known {
 			at[name] = len(h.Tables)
-			h.Tables = append(h.Tables, policy.TableHolding{Name: name, Tier: t.Tier})
+			h.Tables = append(h.Tables, policy.TableHolding{Name: name, Tier: t.Tier, Bound: bound[name]})
 		}
 		h.Tables[at[name]].Rows += t.Rows
 	}

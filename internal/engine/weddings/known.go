@@ -146,6 +146,7 @@ func (by *Finder) readBefore(
 		read[by.weddingsHash(m)] = true
 	}
 	var older []*search.Directory
+	marks := replicas.NewMarks(r, from)
 	for _, id := range ids[:min(len(ids), knownPoints)] {
 		m, _, err := by.replicas.ReadLoaded(ctx, r, l, from, id)
 		if ctx.Err() != nil {
@@ -153,6 +154,9 @@ func (by *Finder) readBefore(
 		}
 		if err != nil { // what cannot be read cannot help
 			continue
+		}
+		if words, err := marks.Suspect(ctx, m); err != nil || words != "" {
+			continue // perhaps of another database
 		}
 		hash := by.weddingsHash(m)
 		if read[hash] || m.Type != keepsake.BackupFull && m.Type != keepsake.BackupIncremental {
