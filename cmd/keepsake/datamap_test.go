@@ -66,7 +66,7 @@ func TestAWrongDataMapIsNoOutage(t *testing.T) {
 	}
 	// Corrected, it is as it should be, and pages say so without a new start of the platform.
 	execute(t, w.platform, "alter table wedding rename to weddings", "alter table organizations rename title to name")
-	w.must(t, exitDone, "backup")
+	w.must(t, exitExceptions, "backup") // a table that held rows is gone by its name: the point is suspect
 	if found := document[[]engine.CheckFinding](t, w.must(t, exitDone, "doctor", "--json")); slices.ContainsFunc(found,
 		func(f engine.CheckFinding) bool { return f.Area == "data map" && f.Level != levelOK }) {
 		t.Errorf("doctor still warns: %+v", found)
