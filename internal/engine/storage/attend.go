@@ -193,7 +193,8 @@ func (a *Attended) do(ctx context.Context, c *call, op func(context.Context) err
 	}
 	c.a, c.started = a, time.Now()
 	a.calls[c] = struct{}{}
-	c.timer = time.AfterFunc(a.patience(c.to), c.look)
+	// Calls beside it may end in a moment, so the time that they are given is added when the first look finds them.
+	c.timer = time.AfterFunc(a.silence+c.extra, c.look)
 	a.mu.Unlock()
 	hung, err := a.done(ctx, c, op(withMeter(ctx, c)))
 	if hung {
