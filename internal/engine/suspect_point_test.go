@@ -96,8 +96,8 @@ func TestASuspectPointIsNotTheLatest(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	after := backup(t, e, keepsake.BackupIncremental)
-	if words := keepsake.DoubtWords(after.Doubts); words != "Somebody said that the recovery point before it cannot be "+
-		"trusted." {
+	const still = "The recovery point before it is not trusted, and what is wrong there may still be wrong."
+	if words := keepsake.DoubtWords(after.Doubts); words != still {
 		t.Errorf("after one that somebody doubted: %q", words)
 	}
 	wantLatest(t, e, later.Point, "after one that somebody doubted")
@@ -105,8 +105,15 @@ func TestASuspectPointIsNotTheLatest(t *testing.T) {
 		say(t, e, id, keepsake.TrustDoubted)
 	}
 	wantLatest(t, e, after.Point, "all are suspect") // better than nothing, and said
-	restored("latest", 21, "This recovery point is suspect. Somebody said that the recovery point before it cannot be "+
-		"trusted. There is none that is not.")
+	restored("latest", 21, "This recovery point is suspect. "+still+" There is none that is not.")
+	last := backup(t, e, keepsake.BackupIncremental) // with nothing to compare it with
+	if words := keepsake.DoubtWords(last.Doubts); words != still {
+		t.Errorf("after suspect ones alone: %q", words)
+	}
+	say(t, e, last.Point, keepsake.TrustAccepted)
+	if next := backup(t, e, keepsake.BackupIncremental); next.Doubts != nil {
+		t.Errorf("after somebody accepted one: %+v", next.Doubts)
+	}
 }
 
 // TestWhatMakesABackupSuspect at a real server.

@@ -42,7 +42,7 @@ func (d Doubt) Words() string {
 	case d.Kind == DoubtDatabase:
 		return fmt.Sprintf("it was taken from %s, and the one before from %s", d.Is, d.Was)
 	case d.Kind == DoubtAfter:
-		return "somebody said that the recovery point before it cannot be trusted"
+		return "the recovery point before it is not trusted, and what is wrong there may still be wrong"
 	case d.Kind == DoubtHidden:
 		return "who looks after the whole platform can see why"
 	case d.Kind == DoubtTable:

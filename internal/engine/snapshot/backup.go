@@ -44,7 +44,7 @@ type backup struct {
 	parent   *repository.Manifest
 	parentAt map[string]bool      // the providers that list it, and have all of it
 	was      parentIndex          // of the parent
-	doubted  bool                 // somebody said of a newer point than before that it is not right
+	doubted  bool                 // a newer point than before is not trusted, so what is wrong there may be wrong still
 	before   *repository.Manifest // the newest that is trusted: this one is compared with it
 	index    *replicas.Index
 	lanes    []*replicas.Lane

@@ -13,12 +13,11 @@ import (
 // doubt compares what was read with the newest recovery point that is trusted, when all rows are counted. A writer can
 // read none, and compares nothing.
 func (b *backup) doubt() {
-	if b.before == nil {
-		return
+	if b.before != nil {
+		b.manifest.Compared = b.before.ID
+		b.manifest.Doubts = policy.Doubts(holding(b.before), holding(b.manifest))
 	}
-	b.manifest.Compared = b.before.ID
-	b.manifest.Doubts = policy.Doubts(holding(b.before), holding(b.manifest))
-	if b.doubted { // what was wrong then may be wrong still, and row counts do not show it
+	if b.doubted {
 		b.manifest.Doubts = append(b.manifest.Doubts, keepsake.Doubt{Kind: keepsake.DoubtAfter})
 	}
 	if len(b.manifest.Doubts) > 0 {
@@ -35,17 +34,14 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 	live := b.repo.Live()
 	marks := replicas.NewMarks(b.repo, live)
 	var unheard *repository.Manifest // the newest that a writer made, and compared with nothing
+	suspects := false
 	for _, id := range b.listing.NewestFirst() {
 		if id > b.parent.ID {
 			continue
 		}
-		m, err := b.parent, error(nil)
-		if id != b.parent.ID {
+		m, trust, err := b.judged(ctx, marks, live, id)
+		if err == nil && m != b.parent && m.Type != keepsake.BackupCritical && !trust.Suspect(m.Doubts) {
 			m, _, err = b.Replicas.ReadLoaded(ctx, b.repo, b.listing, live, id)
-		}
-		var trust keepsake.Trust
-		if err == nil {
-			trust, err = marks.Trust(ctx, id)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -54,6 +50,7 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 			b.track.Warnf("Recovery point %s cannot be read, and nothing is compared with it: %s", id, keepsake.MessageOf(err))
 		case m.Type == keepsake.BackupCritical:
 		case trust.Suspect(m.Doubts):
+			suspects = true
 			b.doubted = b.doubted || trust == keepsake.TrustDoubted
 		case m.Compared == "" && trust != keepsake.TrustAccepted && repository.WriterMade(id):
 			unheard = cmp.Or(unheard, m)
@@ -61,7 +58,20 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 			return m, nil
 		}
 	}
+	b.doubted = b.doubted || suspects && unheard == nil // there is nothing that could show whether the loss is still there
 	return unheard, nil
+}
+
+// judged reads a recovery point's manifest, without its index, and what somebody said of it.
+func (b *backup) judged(ctx context.Context, marks *replicas.Marks, live []replicas.Provider, id string) (
+	m *repository.Manifest, trust keepsake.Trust, err error) {
+	if m = b.parent; id != m.ID {
+		if m, _, err = b.Replicas.ReadManifest(ctx, b.repo, b.listing.Holders(live, id), id); err != nil {
+			return nil, trust, err
+		}
+	}
+	trust, err = marks.Trust(ctx, id)
+	return m, trust, err
 }
 
 // holding sums a recovery point's partitions up. Large objects belong to no table of the platform's.
