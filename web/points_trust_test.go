@@ -19,7 +19,7 @@ func TestARecoveryPointIsTrustedOrNot(t *testing.T) {
 	p.Doubts = []keepsake.Doubt{{Kind: keepsake.DoubtTable, Table: "public.guests", Before: 7200}}
 	s.get("/points").want(http.StatusOK).says("Suspect", "Table public.guests no longer exists")
 	s.get(page).want(http.StatusOK).says("Suspect", "This recovery point may show damage", "Table public.guests no "+
-		"longer exists, and held 7200 rows before.", "Yes, trust it").one("form", "action", page+"/trust")
+		"longer exists, and held 7,200 rows before.", "Yes, trust it").one("form", "action", page+"/trust")
 	to := s.post(page+"/trust", url.Values{"trust": {"accepted"}}).want(http.StatusSeeOther).header.Get("Location")
 	if got := s.console.saved; to != page || len(got) != 1 || *got[0].Trust != keepsake.TrustAccepted ||
 		got[0].Note != nil || got[0].Labels != nil || got[0].Locked != nil {

@@ -21,7 +21,7 @@ func TestASuspectPointOnThePages(t *testing.T) {
 		p.open("/")
 	}
 	p.looks("overview-suspect")
-	p.reads("Table public.clients holds 100 rows, and held 1000 rows before.")
+	p.reads("Table public.clients holds 100 rows, and held 1,000 rows before.")
 	p.open("/emergency")
 	p.reads("The newest recovery point may show damage")
 	evaluate[bool](p, link+".click(), true")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
 // size writes bytes with a binary unit.
@@ -20,13 +22,7 @@ func size(n int64) string {
 }
 
 // count writes a number with thousands separated.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func count(n int64) string { return keepsake.Count(n) }
 
 // some writes a number of things, in the singular for one.
 func some(n int64, thing string) string {

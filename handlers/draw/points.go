@@ -102,8 +102,8 @@ func SuspectNotice(p console.Point) []ui.Notice {
 	return []ui.Notice{{
 		Tone:  ui.ToneBad,
 		Title: "This recovery point may show damage",
-		Text: p.DoubtWords() + " While there is another one, a restore of the latest recovery point takes that, until " +
-			"somebody says that this one can be trusted.",
+		Text: p.DoubtWords() + " Until somebody says that it can be trusted, a restore of the latest recovery point takes " +
+			"an older one, if there is one that is not suspect.",
 	}}
 }
 

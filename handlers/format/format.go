@@ -16,17 +16,7 @@ import (
 )
 
 // Count writes 1234567 as "1,234,567".
-func Count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+func Count(n int64) string { return keepsake.Count(n) }
 
 // Plural writes "1 table" and "2,000 tables"; many is the plural.
 func Plural(n int64, one, many string) string {

@@ -24,7 +24,7 @@ func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 	}
 	sound := e.points[0].ID
 	doubts := []keepsake.Doubt{{Kind: keepsake.DoubtRows, Table: "public.guests", Before: 7200, Rows: 20}}
-	const words = "Table public.guests holds 20 rows, and held 7200 rows before."
+	const words = "Table public.guests holds 20 rows, and held 7,200 rows before."
 	e.backup = func(_ context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
 		result, err := e.succeed(in, r, "local", "s3", "away")
 		result.Doubts = doubts

@@ -58,14 +58,14 @@ func rowsWere(n int64) string {
 	if n == 1 {
 		return "there was 1 row"
 	}
-	return fmt.Sprintf("there were %d rows", n)
+	return "there were " + Count(n) + " rows"
 }
 
 func countRows(n int64) string {
 	if n == 1 {
 		return "1 row"
 	}
-	return fmt.Sprintf("%d rows", n)
+	return Count(n) + " rows"
 }
 
 // DoubtWords says a recovery point's doubts in one sentence, the first ones only where they are many; "" without any.

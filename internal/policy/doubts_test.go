@@ -34,12 +34,12 @@ func TestWhatMakesARecoveryPointSuspect(t *testing.T) {
 		{"most of an odd number", map[string]int64{"h.tasks": 11}, map[string]int64{"h.tasks": 5},
 			"Table h.tasks holds 5 rows, and held 11 rows before."},
 		{"most went", map[string]int64{"c.guests": 7200, "h.tasks": 5}, map[string]int64{"c.guests": 3599, "h.tasks": 5},
-			"Table c.guests holds 3599 rows, and held 7200 rows before."},
+			"Table c.guests holds 3,599 rows, and held 7,200 rows before."},
 		{"most of few", map[string]int64{"h.tasks": 9, "c.x": 1}, map[string]int64{"h.tasks": 1, "c.x": 1}, ""},
 		{"a critical table of few is empty", map[string]int64{"c.weddings": 2, "h.x": 1},
 			map[string]int64{"c.weddings": 0, "h.x": 1}, "Table c.weddings holds 0 rows, and held 2 rows before."},
 		{"all is empty", map[string]int64{"c.guests": 7200, "s.log": 3}, map[string]int64{"c.guests": 0, "s.log": 0},
-			"Every table is empty, and there were 7203 rows before."},
+			"Every table is empty, and there were 7,203 rows before."},
 		{"all was empty", map[string]int64{"c.guests": 0}, map[string]int64{"c.guests": 0}, ""},
 		{"a table is gone", map[string]int64{"c.guests": 7200, "s.log": 3}, map[string]int64{"c.guests": 7200},
 			"Table s.log no longer exists, and held 3 rows before."},
@@ -48,7 +48,7 @@ func TestWhatMakesARecoveryPointSuspect(t *testing.T) {
 			map[string]int64{"s.log": 0, "s.mail": 600}, ""},
 		{"most of the standard tier", map[string]int64{"s.log": 400, "s.mail": 600, "c.x": 1},
 			map[string]int64{"s.log": 400, "s.mail": 0, "c.x": 1},
-			"The other tables of the standard tier hold 400 rows together, and held 1000 rows before."},
+			"The other tables of the standard tier hold 400 rows together, and held 1,000 rows before."},
 	} {
 		if words := keepsake.DoubtWords(policy.Doubts(holding(c.before), holding(c.now))); words != c.want {
 			t.Errorf("%s: %q, want %q", c.name, words, c.want)
@@ -70,7 +70,7 @@ func TestAStandardTableThatReferencesOthersIsJudgedAlone(t *testing.T) {
 		return h
 	}
 	d := policy.Doubts(of(72_000), of(0))
-	if words := keepsake.DoubtWords(d); words != "Table s.guests holds 0 rows, and held 72000 rows before." {
+	if words := keepsake.DoubtWords(d); words != "Table s.guests holds 0 rows, and held 72,000 rows before." {
 		t.Errorf("%q", words)
 	}
 }
