@@ -318,6 +318,9 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	if vm.Notices, err = approvalNotice(c, con, in); err != nil {
 		return vm, err
 	}
+	if p.Untried != "" {
+		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Not tried yet", Text: p.Untried})
+	}
 	for _, t := range p.Tables {
 		if table, shown := draw.PreviewTable(t, left, draw.ComesBack); shown {
 			if table.More != "" {

@@ -226,6 +226,9 @@ func (a *app) printPreview(p *scope.Preview, rows bool) {
 			}
 		}
 	}
+	if p.Untried != "" {
+		a.printf("Not tried yet: %s\n", p.Untried)
+	}
 	a.printf("Read %d of %d chunks; %s.\n", p.ChunksRead, p.ChunksTotal, seconds(p.Seconds))
 }
 

@@ -45,6 +45,7 @@ type Preview struct {
 	Point       string               `json:"point"`
 	PointTime   time.Time            `json:"point_time"`
 	Passed      []string             `json:"passed,omitempty" doc:"Newer recovery points that latest passed by because they cannot be read, with why, in words. Absent: there are none"`
+	Untried     string               `json:"untried,omitempty" doc:"Why it could not be tried whether the platform takes these rows: starting the restore may end with another preview, or be refused. Absent: it was tried, and the platform takes every row that is not refused"`
 	Name        string               `json:"name" doc:"What confirm must name"`
 	Mode        scope.Mode           `json:"mode"`
 	Fingerprint string               `json:"fingerprint"`
@@ -194,6 +195,7 @@ func (h *actions) restore(ctx context.Context, in *restoreInput) (*restoreOutput
 		Point:       p.Point,
 		PointTime:   p.PointTime,
 		Passed:      p.Passed,
+		Untried:     p.Untried,
 		Name:        p.Name,
 		Mode:        p.Mode,
 		Fingerprint: p.Fingerprint,

@@ -1574,7 +1574,10 @@ type Preview struct {
 	// Seconds What the comparison took
 	Seconds float64        `json:"seconds"`
 	Tables  []TableChanges `json:"tables"`
-	Update  int64          `json:"update"`
+
+	// Untried Why it could not be tried whether the platform takes these rows: starting the restore may end with another preview, or be refused. Absent: it was tried, and the platform takes every row that is not refused
+	Untried *string `json:"untried,omitempty"`
+	Update  int64   `json:"update"`
 
 	// Weddings Weddings that it would touch, with the number of rows of each
 	Weddings *map[string]int64 `json:"weddings,omitempty"`

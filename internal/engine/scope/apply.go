@@ -41,21 +41,28 @@ type Applied struct {
 
 // writer changes rows inside one transaction.
 type writer struct {
-	tx     pgx.Tx
-	shapes map[string]*shape
-	batch  int
-	done   func(rows int64) // called after every batch
+	tx      pgx.Tx
+	shapes  map[string]*shape
+	batch   int
+	done    func(rows int64) // called after every batch
+	careful bool             // rows that the platform does not take are refused one by one
 }
+
+func newWriter(tx pgx.Tx, shapes map[string]*shape) writer {
+	return writer{tx: tx, shapes: shapes, batch: Batch, done: func(int64) {}}
+}
+
+var errSilence = keepsake.Errorf(keepsake.CodeForbidden,
+	"the platform's role may not restore into the live database, because triggers could not be kept silent: "+
+		"as a superuser, run GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and newer), or "+
+		"use a superuser's URL")
 
 // silence keeps the platform's triggers from firing: no e-mail goes out because of a restore. It also switches foreign
 // keys off, which is why checkKeys follows.
 func silence(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "set local session_replication_role = replica")
 	if stateOf(err) == pgerrcode.InsufficientPrivilege {
-		return keepsake.Errorf(keepsake.CodeForbidden,
-			"the platform's role may not restore into the live database, because triggers could not be kept silent: "+
-				"as a superuser, run GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and newer), or "+
-				"use a superuser's URL")
+		return errSilence
 	}
 	return err
 }
@@ -71,6 +78,8 @@ func stateOf(err error) string {
 // step is the changes of one kind of one table.
 type step struct {
 	table  *TableChanges
+	op     Op
+	at     []int // of the table's changes
 	rows   []Change
 	places []spot // of the rows that are there
 	done   *int64
@@ -78,15 +87,34 @@ type step struct {
 }
 
 // steps are the changes that are not refused: deletions first, so that a unique value is free before it is taken again,
-// then updates, then insertions.
+// then updates, then insertions. Rows that change places with each other are taken out before and put in again after
+// the deletions.
 func (w writer) steps(tables []TableChanges, a *Applied) (out []step) {
-	for op, s := range []step{{done: &a.Deleted, exec: w.remove}, {done: &a.Updated, exec: w.update},
-		{done: &a.Inserted, exec: w.insert}} {
+	var nobody int64 // counts rows that are counted when they are put in
+	for _, kind := range []struct {
+		step
+		exchange, plain bool // of tables whose rows change places, of others
+	}{
+		{step{op: Update, done: &nobody, exec: w.takeOut}, true, false},
+		{step{op: Delete, done: &a.Deleted, exec: w.remove}, true, true},
+		{step{op: Update, done: &a.Updated, exec: w.update}, false, true},
+		{step{op: Update, done: &a.Updated, exec: w.putIn}, true, false},
+		{step{op: Insert, done: &a.Inserted, exec: w.insert}, true, true},
+	} {
 		for i := range tables {
-			s.table, s.rows = &tables[i], nil
-			for _, c := range tables[i].Changes {
-				if c.Op == []Op{Delete, Update, Insert}[op] && c.Refused == "" {
-					s.rows = append(s.rows, c)
+			t := &tables[i]
+			if t.exchange && !kind.exchange || !t.exchange && !kind.plain {
+				continue
+			}
+			s := kind.step
+			s.table = t
+			for j, c := range t.Changes {
+				if c.Op != s.op || c.Refused != "" {
+					continue
+				}
+				s.at, s.rows = append(s.at, j), append(s.rows, c)
+				if c.Before != nil {
+					s.places = append(s.places, t.places[j])
 				}
 			}
 			if len(s.rows) > 0 {
@@ -97,36 +125,44 @@ func (w writer) steps(tables []TableChanges, a *Applied) (out []step) {
 	return out
 }
 
-// write finds and locks the rows, and then makes the changes that are not refused.
+// part is some of the step's rows.
+func (s step) part(from, to int) step {
+	s.at, s.rows = s.at[from:to], s.rows[from:to]
+	if s.places != nil {
+		s.places = s.places[from:to]
+	}
+	return s
+}
+
+// stepError says which step the platform did not take.
+type stepError struct {
+	step
+	err error
+}
+
+func (e *stepError) Error() string { return e.table.Table + ": " + e.err.Error() }
+func (e *stepError) Unwrap() error { return e.err }
+
+// write makes the changes that are not refused. holdAll has locked the rows.
 func (w writer) write(ctx context.Context, tables []TableChanges) (a Applied, err error) {
 	steps := w.steps(tables, &a)
-	for i, s := range steps {
-		if s.rows[0].Before == nil {
-			continue
-		}
-		if steps[i].places, err = w.hold(ctx, s.table, s.rows); err != nil {
-			return a, explain(err, s.table.Table)
-		}
+	if err := w.makeShelves(ctx, tables); err != nil {
+		return a, err
 	}
 	if err := computeAs(ctx, w.tx, true); err != nil {
 		return a, err
 	}
 	for _, s := range steps {
 		for from := 0; from < len(s.rows); from += w.batch {
-			to := min(from+w.batch, len(s.rows))
-			var places []spot
-			if s.places != nil {
-				places = s.places[from:to]
+			part := s.part(from, min(from+w.batch, len(s.rows)))
+			if w.careful {
+				err = w.attempt(ctx, part)
+			} else {
+				err = w.make(ctx, part)
 			}
-			n, err := s.exec(ctx, s.table, s.rows[from:to], places)
 			if err != nil {
-				return a, explain(err, s.table.Table)
+				return a, &stepError{s, err}
 			}
-			if n != int64(to-from) {
-				return a, fmt.Errorf("%s: %d of %d rows were found: %w", s.table.Table, n, to-from, errMoved)
-			}
-			*s.done += n
-			w.done(n)
 		}
 	}
 	for _, t := range tables {
@@ -136,12 +172,43 @@ func (w writer) write(ctx context.Context, tables []TableChanges) (a Applied, er
 	return a, computeAs(ctx, w.tx, false)
 }
 
-func explain(err error, table string) error {
-	if stateOf(err) == pgerrcode.UniqueViolation {
-		return keepsake.Errorf(keepsake.CodeConflict,
-			"a row of %s would collide with another one, so nothing was changed: %w", table, err)
+// make makes the changes of a step.
+func (w writer) make(ctx context.Context, s step) error {
+	n, err := s.exec(ctx, s.table, s.rows, s.places)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%s: %w", table, err)
+	if n != int64(len(s.rows)) {
+		return fmt.Errorf("%d of %d rows were found: %w", n, len(s.rows), errMoved)
+	}
+	*s.done += n
+	w.done(n)
+	return nil
+}
+
+// holdAll locks the rows that are there and notes where they lie. It returns errMoved unless each is as the preview
+// showed it. The rows of a table that the platform does not let be locked are refused.
+func (w writer) holdAll(ctx context.Context, tables []TableChanges) error {
+	for i := range tables {
+		t := &tables[i]
+		at := slices.DeleteFunc(indexes(len(t.Changes)), func(j int) bool {
+			return t.Changes[j].Before == nil || t.Changes[j].Refused != ""
+		})
+		if len(at) == 0 {
+			continue
+		}
+		refused, err := w.behind(ctx, func() (err error) {
+			t.places, err = w.hold(ctx, t, at)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.Table, err)
+		}
+		if refused != nil {
+			t.refuse(at, refusal(refused))
+		}
+	}
+	return nil
 }
 
 // unmoved adds what the live row must still be, and the condition that it is. A row that waited for the platform's lock
@@ -159,32 +226,34 @@ func unmoved(t *TableChanges, list []column) ([]column, string) {
 // spot is where a live row lies: its table or partition, and its tuple there.
 type spot struct{ table, ctid string }
 
-// hold locks the live rows that are to be changed and returns where they lie. It returns errMoved unless each is as the
-// preview showed it.
-func (w writer) hold(ctx context.Context, t *TableChanges, rows []Change) ([]spot, error) {
-	places := make([]spot, 0, len(rows))
-	for batch := range slices.Chunk(rows, w.batch) {
+// hold locks the live rows that some of the table's changes are about, and returns where they lie, by change. It
+// returns errMoved unless each is as the preview showed it.
+func (w writer) hold(ctx context.Context, t *TableChanges, at []int) ([]spot, error) {
+	places := make([]spot, len(t.Changes))
+	for batch := range slices.Chunk(at, w.batch) {
+		rows := make([]Change, len(batch))
+		for i, j := range batch {
+			rows[i] = t.Changes[j]
+		}
 		all, condition := unmoved(t, columns(t.Key, before))
-		from, args := values(t, all, batch)
+		from, args := values(t, all, rows)
 		found, err := w.tx.Query(ctx, fmt.Sprintf("select v.ks_n, t.tableoid::oid::text, t.ctid::text from %s t join %s v "+
 			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, same("t", t.Key, "v", t.Key), condition), args...)
 		if err != nil {
 			return nil, err
 		}
-		held := make([]spot, len(batch))
-		var n, count int64
+		var n, count int
 		var p spot
 		if _, err := pgx.ForEachRow(found, []any{&n, &p.table, &p.ctid}, func() error {
-			held[n-1] = p
+			places[batch[n-1]] = p
 			count++
 			return nil
 		}); err != nil {
 			return nil, err
 		}
-		if count != int64(len(batch)) {
-			return nil, fmt.Errorf("%s: %d of %d rows were found: %w", t.Table, count, len(batch), errMoved)
+		if count != len(batch) {
+			return nil, fmt.Errorf("%d of %d rows were found: %w", count, len(batch), errMoved)
 		}
-		places = append(places, held...)
 	}
 	return places, nil
 }

@@ -64,6 +64,10 @@ type TableChanges struct {
 	Notes     []string            `json:"notes,omitempty"` // what is not restored, or differs since, in words
 	// WeddingColumn names the wedding that a row touches; "" where none does.
 	WeddingColumn string `json:"-"`
+
+	places   []spot // where the live rows lie, by change
+	exchange bool   // updated rows change places in a unique index
+	n        int    // of the shelf that they lie on meanwhile
 }
 
 // Counts returns how many rows the table's changes insert, update and remove, and how many are refused. A refused
@@ -102,6 +106,8 @@ type Preview struct {
 	ChunksTotal int64            `json:"chunks_total"`
 	Seconds     float64          `json:"seconds"`
 	Passed      []string         `json:"passed,omitempty"` // why it is not the newest recovery point, or is suspect
+	// Untried says why nobody could try whether the platform takes these rows; empty where it was tried.
+	Untried string `json:"untried,omitempty"`
 }
 
 // Touched returns the weddings that the preview touches when some rows are left out.

@@ -46,11 +46,16 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 	if err := l.refuseMoved(ctx, out); err != nil {
 		return nil, fmt.Errorf("look for rows that moved to others: %w", err)
 	}
-	if err := l.refuseOrphans(ctx, out); err != nil {
-		return nil, err
+	return out, l.spread(ctx, out)
+}
+
+// spread refuses what hangs on refused rows.
+func (l *live) spread(ctx context.Context, all []TableChanges) error {
+	if err := l.refuseOrphans(ctx, all); err != nil {
+		return err
 	}
-	l.plan.keepParents(out)
-	return out, nil
+	l.plan.keepParents(all)
+	return nil
 }
 
 // textOf is the text of a value as its type writes it, null for null. A cast to text may be a function that somebody

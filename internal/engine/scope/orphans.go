@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,7 +12,7 @@ import (
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
-// reference is one foreign key of the live database.
+// reference is one foreign key of the live database that PostgreSQL holds rows to.
 type reference struct {
 	Name, Child   string
 	Columns       []string
@@ -19,94 +20,156 @@ type reference struct {
 	ParentColumns []string
 	Whole         bool // the child is partitioned
 	ParentWhole   bool // so is the parent
+	Period        bool // the last column is a range that ranges of the parent's rows must cover together
 }
 
-// checkKeys looks for rows that point at nothing, in both directions: what was written must find its parents, and
-// nobody may point at what was taken away. It looks up only the keys that were changed.
-func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
+// orphaned are changes after which rows would point at nothing.
+type orphaned struct {
+	reference
+	table   *TableChanges
+	changes []int // of the table's
+	words   string
+}
+
+func (w writer) references(ctx context.Context, tables []TableChanges) ([]reference, error) {
 	names := make([]string, len(tables))
 	for i, t := range tables {
 		names[i] = t.Table
 	}
 	child, parent := keepsake.TableNameSQL("cn.nspname", "c.relname"), keepsake.TableNameSQL("pn.nspname", "p.relname")
+	// to_jsonb reads columns that PostgreSQL has from version 18 on
 	rows, err := w.tx.Query(ctx, `
 		select k.conname, `+child+`,
 		       array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i) join pg_attribute a
 			on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
 		       `+parent+`,
 		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a
-			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i), c.relkind = 'p', p.relkind = 'p'
+			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i), c.relkind = 'p', p.relkind = 'p',
+			coalesce((to_jsonb(k)->>'conperiod')::boolean, false)
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
 		join pg_class p on p.oid = k.confrelid join pg_namespace pn on pn.oid = p.relnamespace
-		where k.contype = 'f' and k.conparentid = 0
+		where k.contype = 'f' and k.conparentid = 0 and coalesce((to_jsonb(k)->>'conenforced')::boolean, true)
 		  and (`+child+` = any($1) or `+parent+` = any($1)) order by 1, 2`, names)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[reference])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[reference])
+}
+
+// orphans looks for rows that point at nothing, in both directions: what was written must find its parents, and nobody
+// may point at what was taken away. It looks up only the keys that were changed.
+func (w writer) orphans(ctx context.Context, tables []TableChanges) (out []orphaned, err error) {
+	keys, err := w.references(ctx, tables)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, k := range keys {
 		for i := range tables {
 			t := &tables[i]
 			if t.Table == k.Child {
-				err = w.orphans(ctx, k, t, k.Columns, after)
+				found, err := w.orphansOf(ctx, k, t, k.Columns, after)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, orphaned{k, t, found, fmt.Sprintf("the row of %s that it points at (%s) is not there and would "+
+					"not come back", k.Parent, strings.Join(k.ParentColumns, ", "))})
 			}
-			if err == nil && t.Table == k.Parent {
-				err = w.orphans(ctx, k, t, k.ParentColumns, before)
-			}
-			if err != nil {
-				return err
+			if t.Table == k.Parent {
+				found, err := w.orphansOf(ctx, k, t, k.ParentColumns, before)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, orphaned{k, t, found, fmt.Sprintf("a row of %s that stays points at it (%s)", k.Child, k.Name)})
 			}
 		}
 	}
-	return nil
+	return slices.DeleteFunc(out, func(o orphaned) bool { return len(o.changes) == 0 }), nil
 }
 
-// orphans fails when a row of the key's child that holds one of the changed values has no parent. The parents of what
-// was written are locked as PostgreSQL's own check would lock them, so that none goes away before the commit.
-func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names []string,
-	side func(Change) []*string) error {
+// orphansOf returns the changes whose value, on one side, is held by a row of the key's child that has no parent. The
+// parents of what was written are locked as PostgreSQL's own check would lock them, so that none goes away before the
+// commit.
+func (w writer) orphansOf(ctx context.Context, k reference, t *TableChanges, names []string,
+	side func(Change) []*string) (found []int, err error) {
 	for _, name := range names {
 		if !slices.ContainsFunc(t.Columns, func(c repository.Column) bool { return c.Name == name }) {
-			return nil // a column that was not touched
+			return nil, nil // a column that was not touched
 		}
 	}
-	seen := map[string]bool{}
-	var rows []Change
-	for _, c := range t.Changes {
+	having := map[string][]int{} // changes, by the value
+	var distinct []Change
+	var order []string
+	for i, c := range t.Changes {
 		if c.Refused != "" || side(c) == nil {
 			continue
 		}
 		key := joined(pick(t, side(c), names))
-		if key != "" && !seen[key] {
-			seen[key] = true
-			rows = append(rows, c)
+		if key == "" {
+			continue
 		}
+		if having[key] == nil {
+			distinct, order = append(distinct, c), append(order, key)
+		}
+		having[key] = append(having[key], i)
 	}
 	child := (&shape{table: k.Child, partitioned: k.Whole}).rows()
 	parent := (&shape{table: k.Parent, partitioned: k.ParentWhole}).rows()
-	for batch := range slices.Chunk(rows, 1000) {
+	written := t.Table == k.Child && slices.Equal(names, k.Columns)
+	for first := 0; first < len(distinct); first += 1000 {
+		batch := distinct[first:min(first+1000, len(distinct))]
 		from, args := values(t, columns(names, side), batch)
-		if t.Table == k.Child {
+		if written {
 			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p", from, parent,
-				same("p", k.ParentColumns, "v", names)), args...); err != nil {
-				return err
+				k.meets("p", k.ParentColumns, "v", names)), args...); err != nil {
+				return nil, err
 			}
 		}
-		var n int64
-		err := w.tx.QueryRow(ctx, fmt.Sprintf(
-			"select count(*) from %s v join %s c on %s where not exists (select from %s p where %s)", from,
-			child, same("c", k.Columns, "v", names), parent, same("p", k.ParentColumns, "v", names)), args...).Scan(&n)
+		rows, err := w.tx.Query(ctx, fmt.Sprintf("select distinct v.ks_n from %s v join %s c on %s where not %s", from, child,
+			k.meets("c", k.Columns, "v", names), k.covered("c", parent)), args...)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if n > 0 {
-			return keepsake.Errorf(keepsake.CodeConflict,
-				"%d rows of %s would point at rows of %s that are not there (%s), so nothing was changed: "+
-					"make a new preview; rows that others came to depend on cannot be taken away", n, k.Child, k.Parent, k.Name)
+		var n int64
+		if _, err := pgx.ForEachRow(rows, []any{&n}, func() error {
+			found = append(found, having[order[first+int(n)-1]]...)
+			return nil
+		}); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return found, nil
+}
+
+// meets is the condition that two rows have the same value, or ranges that overlap.
+func (k reference) meets(a string, as []string, b string, bs []string) string {
+	if !k.Period {
+		return same(a, as, b, bs)
+	}
+	last := len(as) - 1
+	return fmt.Sprintf("%s and %s.%s operator(pg_catalog.&&) %s.%s", same(a, as[:last], b, bs[:last]), a, quote(as[last]),
+		b, quote(bs[last]))
+}
+
+// covered is the condition that a row of the child has what it points at.
+func (k reference) covered(child, parent string) string {
+	if !k.Period {
+		return fmt.Sprintf("exists (select from %s p where %s)", parent, same("p", k.ParentColumns, child, k.Columns))
+	}
+	last := len(k.Columns) - 1
+	return fmt.Sprintf(`coalesce(%s.%s operator(pg_catalog.<@)
+		(select pg_catalog.range_agg(p.%s) from %s p where %s), false)`,
+		child, quote(k.Columns[last]), quote(k.ParentColumns[last]), parent,
+		same("p", k.ParentColumns[:last], child, k.Columns[:last]))
+}
+
+// checkKeys fails when rows would point at nothing.
+func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
+	found, err := w.orphans(ctx, tables)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	k := found[0]
+	return keepsake.Errorf(keepsake.CodeConflict,
+		"Rows of %s would point at rows of %s that are not there (%s), so nothing was changed. Make a new preview: rows "+
+			"that others came to depend on cannot be taken away.", k.Child, k.Parent, k.Name)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -28,17 +29,59 @@ type Input struct {
 
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long
 // behind it, and it gives up rather than queue in front of them.
+// A preview gives up before the second in which PostgreSQL looks for deadlocks, so that it ends no session of others.
 const (
-	lockTimeout      = "2s"
-	statementTimeout = "60s"
+	lockTimeout        = "2s"
+	previewLockTimeout = "500ms"
+	statementTimeout   = "60s"
 )
 
-// Compare makes a preview. It changes nothing in the platform's tables: what it writes are temporary tables of its
-// own session.
+// Compare compares a scope with the platform, and writes nothing but temporary tables of its own session. What it
+// returns names no fingerprint, because nobody tried whether the platform takes the rows.
 func Compare(ctx context.Context, conn *pgx.Conn, in Input) (*Preview, error) {
-	var p *Preview
-	err := inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) (err error) {
-		p, _, err = compare(ctx, tx, in)
+	p, err := compared(ctx, conn, in, false)
+	if p != nil {
+		p.Fingerprint = ""
+	}
+	return p, err
+}
+
+// MakePreview compares a scope with the platform, and tries behind a savepoint whether the platform takes the rows. It
+// takes everything back. Where it cannot be tried, the preview says why.
+func MakePreview(ctx context.Context, conn *pgx.Conn, in Input) (p *Preview, err error) {
+	err = retry(ctx, func() error {
+		p, err = compared(ctx, conn, in, true)
+		return err
+	})
+	why := untried(err)
+	if why == "" || ctx.Err() != nil {
+		return p, err
+	}
+	if p, err = compared(ctx, conn, in, false); err == nil {
+		p.Untried = why
+	}
+	return p, err
+}
+
+// untried says why the rows could not be tried although they can be compared; "" where that is not the reason.
+func untried(err error) string {
+	switch state := stateOf(err); {
+	case errors.Is(err, errSilence):
+		return keepsake.MessageOf(err)
+	case errors.Is(err, errMoved), state == pgerrcode.LockNotAvailable, state == pgerrcode.SerializationFailure,
+		state == pgerrcode.DeadlockDetected, state == pgerrcode.QueryCanceled:
+		return "The platform is using these rows just now, so it was not tried whether it takes them. Bringing them back " +
+			"may end with another preview."
+	}
+	return ""
+}
+
+func compared(ctx context.Context, conn *pgx.Conn, in Input, tried bool) (p *Preview, err error) {
+	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+previewLockTimeout+"'"); err != nil {
+			return err
+		}
+		p, _, err = compare(ctx, tx, in, tried)
 		if err != nil {
 			return err
 		}
@@ -66,7 +109,7 @@ func inTx(ctx context.Context, conn *pgx.Conn, level pgx.TxIsoLevel, do func(pgx
 	return do(tx)
 }
 
-func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) {
+func compare(ctx context.Context, tx pgx.Tx, in Input, tried bool) (*Preview, *live, error) {
 	started := time.Now()
 	if err := hush(ctx, tx); err != nil {
 		return nil, nil, err
@@ -98,6 +141,14 @@ func compare(ctx context.Context, tx pgx.Tx, in Input) (*Preview, *live, error) 
 	}
 	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
 		return nil, nil, err
+	}
+	if tried {
+		if err := newWriter(tx, l.shapes).holdAll(ctx, p.Tables); err != nil {
+			return nil, nil, err
+		}
+		if err := settle(ctx, tx, p.Tables, l.shapes, func() error { return l.spread(ctx, p.Tables) }); err != nil {
+			return nil, nil, err
+		}
 	}
 	p.weddings(in.Plan, in.WeddingTable)
 	if err := p.seal(); err != nil {
@@ -151,15 +202,21 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 			if err := lockRestore(ctx, tx, a.Restore); err != nil {
 				return err
 			}
-			p, l, err := compare(ctx, tx, in)
-			if err != nil {
+			p, l, err := compare(ctx, tx, in, true)
+			switch {
+			case errors.Is(err, errMoved):
+				return moved()
+			case err != nil:
 				return err
 			}
 			fresh = p
 			if p.Fingerprint != a.Fingerprint || a.Name != "" && !fold.SameName(a.Name, p.Name) {
 				return moved()
 			}
-			tables := skipRows(p.Tables, a.Skip)
+			tables, err := settleSkipped(ctx, tx, p.Tables, l.shapes, a.Skip)
+			if err != nil {
+				return err
+			}
 			if a.Writing != nil {
 				a.Writing(rowsOf(tables))
 			}
@@ -208,18 +265,25 @@ func write(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[str
 	if err := silence(ctx, tx); err != nil {
 		return Applied{}, err
 	}
-	w := writer{tx: tx, shapes: shapes, batch: batch, done: progress}
-	if w.batch <= 0 {
-		w.batch = Batch
+	w := newWriter(tx, shapes)
+	if batch > 0 {
+		w.batch = batch
 	}
-	if w.done == nil {
-		w.done = func(int64) {}
+	if progress != nil {
+		w.done = progress
 	}
 	applied, err := w.write(ctx, tables)
+	if why := refusal(err); why != "" {
+		return Applied{}, keepsake.Errorf(keepsake.CodeConflict,
+			"A row cannot be written any more, so nothing was changed: %s. Make a new preview: %w", why, err)
+	}
 	if err != nil {
 		return Applied{}, err
 	}
 	if err := w.checkKeys(ctx, tables); err != nil {
+		return applied, err
+	}
+	if err := w.checkDeferrables(ctx, tables); err != nil {
 		return applied, err
 	}
 	return applied, w.moveSequences(ctx, tables)
@@ -240,6 +304,26 @@ func skipRows(tables []TableChanges, skip func(TableChanges, Change) bool) []Tab
 		}
 	}
 	return out
+}
+
+// settleSkipped tries the changes without the rows that a person ticked off. Where others cannot be written without
+// them, it says so: nobody confirmed that they stay away.
+func settleSkipped(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[string]*shape,
+	skip func(TableChanges, Change) bool) ([]TableChanges, error) {
+	if skip == nil {
+		return tables, nil
+	}
+	tables = skipRows(tables, skip)
+	before := refusedOf(tables)
+	if err := settle(ctx, tx, tables, shapes, nil); err != nil {
+		return nil, err
+	}
+	if n := refusedOf(tables) - before; n > 0 {
+		return nil, keepsake.Errorf(keepsake.CodeConflict,
+			"%s other rows cannot be written without the rows that are ticked off, so nothing was changed. Tick them off too, "+
+				"or bring all of them back.", keepsake.Count(int64(n)))
+	}
+	return tables, nil
 }
 
 // done are the changes that were made.
@@ -315,6 +399,12 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (appli
 					return fmt.Errorf("compare %s: %w", tables[i].Table, err)
 				}
 				tables[i].refuseLoud(shapes[tables[i].Table])
+			}
+			if err := newWriter(tx, shapes).holdAll(ctx, tables); err != nil {
+				return err
+			}
+			if err := settle(ctx, tx, tables, shapes, nil); err != nil {
+				return err
 			}
 			if applied, err = write(ctx, tx, tables, shapes, 0, a.Progress); err != nil {
 				return err

@@ -17,6 +17,7 @@ type shape struct {
 	table       string          // its full name
 	partitioned bool            // its rows lie in its partitions
 	always      map[string]bool // identity columns that PostgreSQL fills by itself
+	stored      []string        // columns that no expression computes
 	loud        []loudTrigger
 }
 
@@ -60,7 +61,9 @@ var reversed = map[Op]Op{Insert: Delete, Update: Update, Delete: Insert}
 func shapesOf(ctx context.Context, tx pgx.Tx, names []string) (map[string]*shape, error) {
 	rows, err := tx.Query(ctx, `select `+platform.FullNameSQL+`, c.relkind = 'p',
 			array(select a.attname::text from pg_attribute a
-			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attidentity = 'a')
+			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attidentity = 'a'),
+			array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
+			and not a.attisdropped and a.attgenerated = '' order by a.attnum)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p') and `+platform.FullNameSQL+` = any($1)`, names)
 	if err != nil {
@@ -69,9 +72,9 @@ func shapesOf(ctx context.Context, tx pgx.Tx, names []string) (map[string]*shape
 	out := map[string]*shape{}
 	var table string
 	var partitioned bool
-	var always []string
-	if _, err = pgx.ForEachRow(rows, []any{&table, &partitioned, &always}, func() error {
-		s := &shape{table: table, partitioned: partitioned, always: map[string]bool{}}
+	var always, stored []string
+	if _, err = pgx.ForEachRow(rows, []any{&table, &partitioned, &always, &stored}, func() error {
+		s := &shape{table: table, partitioned: partitioned, always: map[string]bool{}, stored: slices.Clone(stored)}
 		for _, c := range always {
 			s.always[c] = true
 		}
@@ -184,9 +187,15 @@ func (t *TableChanges) refuseLoud(s *shape) {
 	}
 }
 
-// written are the columns that an update names.
+// written are the columns that an update names. Those of the key are among them only where one is spelled otherwise
+// than at the recovery point and is equal to it all the same.
 func (t *TableChanges) written(s *shape) []string {
-	return slices.DeleteFunc(t.names(), func(c string) bool { return slices.Contains(t.Key, c) || s.always[c] })
+	respelled := slices.ContainsFunc(t.Changes, func(c Change) bool {
+		return c.Op == Update && c.Refused == "" && c.Before != nil && !equal(keyOf(t, c.Before), keyOf(t, c.After))
+	})
+	return slices.DeleteFunc(t.names(), func(c string) bool {
+		return slices.Contains(t.Key, c) && !respelled || s.always[c]
+	})
 }
 
 // loudEvents lists the event triggers that fire under session_replication_role = replica when temporary tables and

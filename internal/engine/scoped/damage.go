@@ -46,7 +46,7 @@ func (by *Restorer) FindDamage(ctx context.Context, in ScopeInput, points []stri
 
 // lostSince counts what the live platform has lost; nothing where it does not answer.
 func (s *ScopeAt) lostSince(ctx context.Context) ([]tableLoss, error) {
-	p, err := s.Preview(ctx)
+	p, err := s.Compare(ctx)
 	if keepsake.CodeOf(err) == keepsake.CodeUnavailable && err != nil {
 		return nil, nil
 	}

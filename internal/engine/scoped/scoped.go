@@ -181,15 +181,26 @@ func (by *Restorer) writer(ctx context.Context) (*pgx.Conn, error) {
 	return conn, err
 }
 
-// Preview compares the scope with the live platform. It changes nothing there.
+// Preview compares the scope with the live platform, and tries whether the platform takes the rows. It takes everything
+// back.
 func (s *ScopeAt) Preview(ctx context.Context) (*scope.Preview, error) {
+	return s.against(ctx, scope.MakePreview)
+}
+
+// Compare compares the scope with the live platform and writes nothing there.
+func (s *ScopeAt) Compare(ctx context.Context) (*scope.Preview, error) {
+	return s.against(ctx, scope.Compare)
+}
+
+func (s *ScopeAt) against(ctx context.Context, compare func(context.Context, *pgx.Conn, scope.Input) (*scope.Preview,
+	error)) (*scope.Preview, error) {
 	conn, err := s.by.writer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	started := s.by.Now()
-	p, err := scope.Compare(ctx, conn, s.in)
+	p, err := compare(ctx, conn, s.in)
 	if err == nil {
 		p.Seconds = s.by.Now().Sub(started).Seconds()
 		s.notePassed(p)

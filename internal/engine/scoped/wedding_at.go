@@ -112,7 +112,7 @@ func (by *Restorer) WeddingChanges(ctx context.Context, in ScopeInput, to string
 		ChunksTotal: before.ChunksTotal,
 	}
 	if to == Now {
-		p, err := s.Preview(ctx)
+		p, err := s.Compare(ctx)
 		if err != nil {
 			return out, err
 		}
