@@ -35,6 +35,7 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 				c.Changes[i].Refused = t.refused
 			}
 		}
+		t.refuseUnread(&c)
 		c.refuseLoud(t.shape)
 		out = append(out, c)
 	}
@@ -81,22 +82,22 @@ func (t *liveTable) row(alias string) string {
 func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mode Mode) error {
 	keys := list("p.", t.Key)
 	// What the point has and the database has not, anywhere. What lies in another scope now is in the way.
-	err := l.changes(ctx, c, fmt.Sprintf(`select 'insert', null::text[], %s, case when exists (select from %s t where %s)
-		then true else false end
+	err := l.changes(ctx, t, c, fmt.Sprintf(`select 'insert', null::text[], %s, case when exists (select from %s t where %s)
+		then true else false end, p.ks_unread
 		from %s p where not exists (select from %s l where %s) order by %s`,
 		t.images("p"), t.shape.rows(), t.on("t", "p"), t.point(), t.now(), t.on("l", "p"), keys), t.Belongs == Shared)
 	if err != nil || t.Belongs == Shared {
 		return err
 	}
-	differ := t.row("p") + " operator(pg_catalog.*<>) " + t.row("l")
+	differ := fmt.Sprintf("(p.ks_unread is not null or %s operator(pg_catalog.*<>) %s)", t.row("p"), t.row("l"))
 	if mode == Rewind {
-		err = l.changes(ctx, c, fmt.Sprintf(`select 'update', %s, %s, false from %s p join %s l on %s where %s
+		err = l.changes(ctx, t, c, fmt.Sprintf(`select 'update', %s, %s, false, p.ks_unread from %s p join %s l on %s where %s
 			and not p.ks_away and not l.ks_away order by %s`,
 			t.images("l"), t.images("p"), t.point(), t.now(), t.on("l", "p"), differ, keys), false)
 		if err != nil {
 			return err
 		}
-		err = l.changes(ctx, c, fmt.Sprintf(`select 'delete', %s, null::text[], false from %s l where not l.ks_away and not
+		err = l.changes(ctx, t, c, fmt.Sprintf(`select 'delete', %s, null::text[], false, null::int from %s l where not l.ks_away and not
 			exists (select from %s p where %s) order by %s`,
 			t.images("l"), t.now(), t.point(), t.on("l", "p"), list("l.", t.Key)), false)
 		if err != nil {
@@ -128,9 +129,9 @@ func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mod
 	return err
 }
 
-// changes reads the rows of one kind of change. The last column says that the key is taken by a row of another scope;
-// for shared tables that only means that nothing is missing.
-func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared bool) error {
+// changes reads the rows of one kind of change. The fourth column says that the key is taken by a row of another scope;
+// for shared tables that only means that nothing is missing. The last one is the number of a row that is not read.
+func (l *live) changes(ctx context.Context, t *liveTable, c *TableChanges, sql string, shared bool) error {
 	rows, err := l.tx.Query(ctx, sql)
 	if err != nil {
 		return err
@@ -138,7 +139,11 @@ func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared 
 	var op string
 	var before, after []*string
 	var taken bool
-	_, err = pgx.ForEachRow(rows, []any{&op, &before, &after, &taken}, func() error {
+	var unread *int
+	_, err = pgx.ForEachRow(rows, []any{&op, &before, &after, &taken, &unread}, func() error {
+		if unread != nil {
+			after = inOrder(t.Columns, t.columns, t.unread[*unread].values)
+		}
 		switch {
 		case taken && shared:
 			c.Unchanged++
@@ -159,8 +164,11 @@ func (l *live) changes(ctx context.Context, c *TableChanges, sql string, shared 
 				maxChangeBytes>>20)
 		}
 		change := Change{Op: Op(op), Before: slices.Clone(before), After: slices.Clone(after)}
-		if taken {
+		switch {
+		case taken:
 			change.Refused = "a row with this key belongs to another wedding or organization now"
+		case unread != nil:
+			change.Refused = t.unread[*unread].why
 		}
 		c.Changes = append(c.Changes, change)
 		return nil

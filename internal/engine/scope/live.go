@@ -48,8 +48,11 @@ type liveTable struct {
 	columns []repository.Column // of the point and of the live table, same type
 	extra   []string            // of the live table alone
 	notes   []string
-	refused string // why no row of it is restored
-	gone    bool   // the live database does not have the table
+	refused string      // why no row of it is restored
+	gone    bool        // the live database does not have the table
+	keyed   []string    // columns by which its rows are told apart or refer to others, or others to them
+	unread  []unreadRow // rows of the point, by ks_unread
+	lost    []unreadRow // those that are in no temporary table either
 }
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
@@ -125,7 +128,16 @@ func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding strin
 	if err := l.compareColumns(ctx); err != nil {
 		return nil, fmt.Errorf("compare the tables' columns: %w", err)
 	}
+	for _, e := range slices.Concat(p.Owning, p.Points) {
+		if t := l.byName[e.Child]; t != nil {
+			t.keyed = append(t.keyed, e.Columns...)
+		}
+		if t := l.byName[e.Parent]; t != nil {
+			t.keyed = append(t.keyed, e.ParentColumns...)
+		}
+	}
 	for _, t := range l.tables {
+		t.keyed = append(t.keyed, t.Key...)
 		if err := l.stage(ctx, t, rows.Tables[t.Name]); err != nil {
 			return nil, fmt.Errorf("bring the rows of %s to the database: %w", t.Name, err)
 		}
@@ -229,10 +241,15 @@ func (l *live) compareColumns(ctx context.Context) error {
 
 // stage makes the two temporary tables and copies the point's rows in.
 func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error {
-	defs := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		defs[i] = quote(c.Name) + " " + c.Type
+	var defs []string
+	for _, c := range t.Columns {
+		typ := c.Type
+		if !slices.Contains(t.columns, c) { // it takes no part, and its type may be gone
+			typ = t.loose()
+		}
+		defs = append(defs, quote(c.Name)+" "+typ)
 	}
+	defs = append(defs, "ks_away boolean not null default false", "ks_unread int")
 	create := fmt.Sprintf("create temp table ks_p_%d (%s) on commit drop", t.n, strings.Join(defs, ", "))
 	if _, err := l.tx.Exec(ctx, create); err != nil {
 		var pg *pgconn.PgError
@@ -248,9 +265,8 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 			return err
 		}
 	}
-	_, err := l.tx.Exec(ctx, fmt.Sprintf("alter table %s add ks_away boolean not null default false", t.point()))
-	if err != nil || t.gone {
-		return err
+	if t.gone {
+		return nil
 	}
 	if l.plan.Wide {
 		// whole tables are joined: the planner must know how large they are
@@ -263,29 +279,59 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	if columns != "" {
 		columns = ", " + columns
 	}
-	_, err = l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, "+
+	_, err := l.tx.Exec(ctx, fmt.Sprintf("create temp table ks_l_%d on commit drop as select t.tableoid as ks_tableoid, "+
 		"t.ctid as ks_ctid, false as ks_away%s from %s t where false",
 		t.n, columns, t.shape.rows()))
 	return err
 }
 
+// loose is a type that takes whatever COPY brings, where nobody reads it.
+func (t *liveTable) loose() string {
+	if slices.ContainsFunc(t.parts, func(p *repository.Table) bool { return p.Format == repository.FormatBinary }) {
+		return "bytea"
+	}
+	return "text"
+}
+
 func (l *live) copyIn(ctx context.Context, t *liveTable, part PartRows) error {
-	names := make([]string, len(part.Part.Columns))
-	for i, c := range part.Part.Columns {
+	all := func() error {
+		rows := l.rowsOf(ctx, part)
+		defer func() { _ = rows.Close() }()
+		return l.copyRows(ctx, t, part.Part, rows, "")
+	}
+	if t.readable() {
+		return all()
+	}
+	refused, err := newWriter(l.tx, nil).behind(ctx, all)
+	if err != nil || refused == nil {
+		return err
+	}
+	rows := l.rowsOf(ctx, part)
+	defer func() { _ = rows.Close() }()
+	return l.copyWhatIsRead(ctx, t, part, rows)
+}
+
+// rowsOf is what COPY reads of a part's rows.
+func (l *live) rowsOf(ctx context.Context, part PartRows) io.ReadCloser {
+	if l.stream != nil {
+		return l.stream(ctx, part.Part)
+	}
+	return io.NopCloser(part.copyData())
+}
+
+// copyRows copies rows in. more names further columns that they have.
+func (l *live) copyRows(ctx context.Context, t *liveTable, part *repository.Table, from io.Reader, more string) error {
+	names := make([]string, len(part.Columns))
+	for i, c := range part.Columns {
 		names[i] = c.Name
 	}
 	format := "text, encoding '" + l.encoding + "'"
-	if part.Part.Format == repository.FormatBinary {
+	if part.Format == repository.FormatBinary {
 		format = "binary"
 	}
-	rows := &failing{Reader: part.copyData()}
-	if l.stream != nil {
-		stream := l.stream(ctx, part.Part)
-		defer func() { _ = stream.Close() }()
-		rows.Reader = stream
-	}
-	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, rows, fmt.Sprintf("copy %s (%s) from stdin (format %s)", t.point(),
-		list("", names), format))
+	rows := &failing{Reader: from}
+	_, err := l.tx.Conn().PgConn().CopyFrom(ctx, rows, fmt.Sprintf("copy %s (%s%s) from stdin (format %s)", t.point(),
+		list("", names), more, format))
 	if rows.err != nil {
 		return rows.err
 	}
@@ -306,11 +352,14 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// binaryHeader begins what COPY reads in its binary format (PostgreSQL, COPY).
+const binaryHeader = "PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000"
+
 // copyData is what COPY reads of rows in memory.
 func (p PartRows) copyData() io.Reader {
 	var b bytes.Buffer
 	if p.Part.Format == repository.FormatBinary {
-		b.WriteString("PGCOPY\n\377\r\n\000\000\000\000\000\000\000\000\000")
+		b.WriteString(binaryHeader)
 	}
 	for _, row := range p.Rows {
 		b.Write(row)

@@ -207,6 +207,9 @@ func refusal(err error) string {
 	case pgerrcode.ExclusionViolation:
 		return fmt.Sprintf("it would meet another row in a way that the rule %s does not allow", rule)
 	case pgerrcode.NotNullViolation:
+		if pg.ColumnName == "" { // of a domain
+			return "a value must not be missing now: " + pg.Message
+		}
 		return fmt.Sprintf("the column %s must have a value now", pg.ColumnName)
 	case pgerrcode.CheckViolation:
 		if rule == "" {
