@@ -105,13 +105,17 @@ func TestListFilters(t *testing.T) {
 	}
 }
 
-// TestEveryFilterUsesItsIndex reads the plans among 40,000 rows: none reads the whole trail.
+// TestEveryFilterUsesItsIndex reads the plans among 40,000 rows: none reads the whole trail. The last row is of the
+// middle of this month: a month that has just begun has so few rows that reading all of them is best.
 func TestEveryFilterUsesItsIndex(t *testing.T) {
 	t.Parallel()
+	year, month, _ := time.Now().UTC().Date()
+	last := time.Date(year, month, 15, 0, 0, 0, 0, time.UTC)
 	url := dbtest.URL(t)
 	d := dbtest.Open(t, url)
 	tamper(t, url, `insert into audit_log
-		select n, now() - make_interval(mins => 40000 - n), 'a' || n % 400, 'a' || n % 400 || '@example.org', 'super_admin',
+		select n, timestamptz '`+last.Format(time.RFC3339)+`' - make_interval(mins => 40000 - n),
+			'a' || n % 400, 'a' || n % 400 || '@example.org', 'super_admin',
 			case n % 10 when 0 then 'org-1' else '' end, '', '', '',
 			case n % 400 when 0 then 'restore.start' else 'backup.start' end, 'op-' || n, case n % 500 when 0 then 'failed'
 				else 'allowed' end, '{}',
@@ -134,7 +138,7 @@ func TestEveryFilterUsesItsIndex(t *testing.T) {
 		{"security", "audit_log_by_security", audit.Filter{OnlySecurity: true}},
 		{"wedding", "audit_log_by_wedding", audit.Filter{WeddingID: "w0"}},
 		{"point", "audit_log_by_point", audit.Filter{Point: "p0"}},
-		{"until", "audit_log_by_time", audit.Filter{Until: time.Now().Add(-39990 * time.Minute)}},
+		{"until", "audit_log_by_time", audit.Filter{Until: last.Add(-39990 * time.Minute)}},
 		{"word", "audit_words_pkey", audit.Filter{Search: "op-39999"}},
 		{"words", "audit_words_pkey", audit.Filter{Search: "op-77 a77"}},
 		{"words in two spellings", "audit_words_pkey", audit.Filter{Search: "müller a77"}},
