@@ -130,7 +130,8 @@ create index backup_operations_measured on backup_operations (backup_type, id de
     where kind = 'backup' and state = 'done';
 create index backup_operations_by_type on backup_operations (backup_type, id desc) where backup_type is not null;
 create index backup_operations_by_point on backup_operations (point_id) where kind = 'backup' and point_id <> '';
-create index backup_operations_restores on backup_operations (created_at) where kind in ('restore', 'scoped');
+create index backup_operations_restores on backup_operations (coalesce(finished_at, 'infinity'))
+    where kind in ('restore', 'scoped');
 -- For an administrator's own questions (GIN knows no ranges): the console's role is bound by row-level security,
 -- which comes before any operator that could leak, so its lists walk their own order.
 create index backup_operations_data_categories on backup_operations using gin (wedding_data_categories jsonb_path_ops);
@@ -259,6 +260,7 @@ create trigger slots_of_operations after update on backup_operations
 
 -- Restores of a platform that began, or wait to, without anybody's approval:
 -- what was brought back within a window counts together, whoever may see it.
+-- What came back when is when its restore ended: one that waited or ran for a day is as fresh as any.
 -- It reads as the system whoever asks; the console shows nobody its rows.
 -- +goose StatementBegin
 create function restores_alone(of_platform text, window_seconds double precision)
@@ -276,7 +278,7 @@ begin
           and o.approved_at is null
           and o.state <> 'proposed'
           and (o.state <> 'cancelled' or o.started_at is not null)
-          and o.created_at > clock_timestamp() - make_interval(secs => window_seconds);
+          and coalesce(o.finished_at, 'infinity') > clock_timestamp() - make_interval(secs => window_seconds);
     perform set_config('keepsake.role', was, true);
 end $$;
 -- +goose StatementEnd

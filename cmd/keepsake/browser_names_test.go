@@ -19,7 +19,8 @@ func TestNamesConfirmAsTheyAreRead(t *testing.T) {
 		{norm.NFD.String("Đặng & Žofie"), "ĐẶNG & žofie"},
 		{"Two\nlines & Ben", "Two lines & Ben"},
 		{"Zoë & Łukasz Müller", "zoe & lukasz mueller"}, // from a phone
-		{" \u00a0", "9"}, // nothing to read: the key of its row stands for it
+		{" \u00a0", "9"},                         // nothing to read: the key of its row stands for it
+		{strings.Repeat("Ada & Ben ", 60), "10"}, // nor does anybody type that
 	}
 	const first = 3
 	for i, n := range names {

@@ -29,6 +29,7 @@ func TestAlertAddressesAreChecked(t *testing.T) {
 		"a misspelled service": {"genric://hook-token-0123456789@example.com",
 			`alerts.urls[0]: "genric" is no service`},
 		"a service that tells nobody": {"logger://hook-token-0123456789", `alerts.urls[0]: "logger" is no service`},
+		"the same, written otherwise": {"LOGGER://hook-token-0123456789", `alerts.urls[0]: "LOGGER" is no service`},
 		"a hook without a host": {"generic:///hook-token-0123456789",
 			`alerts.urls[0]: this is no address of the service "generic"`},
 		"slack without its tokens": {"slack://hook-token-0123456789",

@@ -38,6 +38,7 @@ func TestSystemDatabasesAreNoTarget(t *testing.T) {
 		for _, name := range []string{"postgres", "template1", "template0", "mine"} {
 			refused(bare.URL(name), create, name)
 		}
+		refused(strings.TrimSuffix(bare.URL("postgres"), "postgres?sslmode=disable"), create, "postgres") // the role's name
 		refused(w.platform, create)
 		u, err := url.Parse(w.platform)
 		if err != nil {

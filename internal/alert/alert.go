@@ -79,7 +79,7 @@ func open(urls []keepsake.Secret) ([]place, error) {
 		service, _, _ := strings.Cut(u.Reveal(), "://")
 		r, err := shoutrrr.CreateSender(u.Reveal())
 		switch {
-		case errors.Is(err, router.ErrUnknownService) || service == nowhere:
+		case errors.Is(err, router.ErrUnknownService) || strings.EqualFold(service, nowhere):
 			wrong = append(wrong, fmt.Sprintf("alerts.urls[%d]: %q is no service that alerts can be sent by", i, plain(service)))
 		case err != nil || hostless(u): // the error's words quote the address
 			wrong = append(wrong, fmt.Sprintf("alerts.urls[%d]: this is no address of the service %q", i, plain(service)))

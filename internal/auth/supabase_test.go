@@ -947,6 +947,8 @@ func TestClaimsThatProveNothingAreRefusedLikeAWrongPassword(t *testing.T) {
 		"an empty organization":             {"role": "super_admin", "organization_id": ""},
 		"a blank organization":              {"role": "super_admin", "organization_id": " \t"},
 		"no organization, said":             {"role": "super_admin", "organization_id": nil},
+		"an organization with a NUL":        {"role": "super_admin", "organization_id": "org\x007"},
+		"an organization of any length":     {"role": "super_admin", "organization_id": strings.Repeat("7", 5000)},
 		"a role that is a list":             {"role": []string{"super_admin"}},
 		"a role that is an object":          {"role": map[string]any{"super_admin": true}},
 	} {

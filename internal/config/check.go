@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -150,6 +151,18 @@ func parseDatabase(raw keepsake.Secret) (*url.URL, string) {
 	return u, ""
 }
 
+// parseWeb reads the address of a web server: a host that is there, perhaps a port and a path, and nothing that would
+// stand in the way of what is written behind it.
+func parseWeb(raw string) (u *url.URL, ok bool) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil ||
+		strings.ContainsAny(raw, "?#") {
+		return nil, false
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
+	return u, err == nil && port > 0 && !strings.HasSuffix(u.Host, ":")
+}
+
 func (c *Config) checkDataMap() *mistake {
 	tierOf := map[string]keepsake.Tier{}
 	for tier := range c.DataMap.Tiers {
@@ -245,8 +258,7 @@ func (p *Provider) check() *mistake {
 			"machine's own identity", "access_key_id")
 	}
 	if p.Endpoint != "" {
-		if u, err := url.Parse(p.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
-			u.User != nil {
+		if _, ok := parseWeb(p.Endpoint); !ok {
 			return wrong("it is no URL of a store: write https://host, without a user", "endpoint")
 		}
 	}
@@ -309,9 +321,8 @@ func (c *Config) checkServer() *mistake {
 		return wrong(problem, "server", "address")
 	}
 	if s.BaseURL != "" {
-		if u, err := url.Parse(s.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
-			strings.Trim(u.Path, "/") != "" {
-			return wrong("it is no address of a site: write https://host, without a path", "server", "base_url")
+		if u, ok := parseWeb(s.BaseURL); !ok || strings.Trim(u.Path, "/") != "" { // alerts and pages carry it everywhere
+			return wrong("it is no address of a site: write https://host, without a path or a user", "server", "base_url")
 		}
 	}
 	if n := len(s.SessionSecret.Reveal()); n > 0 && n < minSecret {

@@ -210,6 +210,27 @@ func TestSecondApproverCountsPeopleTogether(t *testing.T) {
 	}
 }
 
+// TestSecondApproverCountsFromTheEnd: a restore that waited or ran for more than a day came back when it ended.
+func TestSecondApproverCountsFromTheEnd(t *testing.T) {
+	t.Parallel()
+	a := withApprovers(t)
+	o := a.wants(admin, ofTiers(keepsake.TierCritical, keepsake.TierHigh), false, console.StateQueued)
+	for _, c := range []struct {
+		set  string
+		last console.State
+	}{
+		{"created_at = now() - interval '40 hours'", console.StateProposed}, // it waits still
+		{"state = 'cancelled', cancel_requested_at = now(), attempt = 1, started_at = now() - interval '39 hours', " +
+			"finished_at = now() - interval '23 hours'", console.StateProposed},
+		{"finished_at = now() - interval '25 hours'", console.StateQueued},
+	} {
+		a.tamper("alter table backup_operations no force row level security, disable trigger user; " +
+			"update backup_operations set " + c.set + " where id = '" + o.ID + "'; " +
+			"alter table backup_operations force row level security, enable trigger user")
+		a.wants(admin, ofTiers(keepsake.TierStandard), false, c.last)
+	}
+}
+
 // TestSecondApproverWithTwoRequestsAtOnce asks for the last two tiers, each of which would complete the database, and
 // for nine weddings at once.
 func TestSecondApproverWithTwoRequestsAtOnce(t *testing.T) {

@@ -36,7 +36,7 @@ func (a Alone) mostWeddings(all int64) int64 {
 
 // NeedsApproval says why another super admin has to approve what is asked for, after what was brought back within the
 // last day without anybody's approval; "" when nobody has to. all is how many weddings the platform has, 0 where nobody
-// can say. What was brought back already may be brought back again: nothing more comes of it.
+// can say. What was brought back already may be brought back again, as far as nothing more comes of it.
 func (a Alone) NeedsApproval(before []Brought, asked Brought, all int64) string {
 	switch asked.Scope.Kind() {
 	case keepsake.ScopeEverything:
@@ -94,9 +94,11 @@ func anotherOrganization(before []Brought, asked Brought) string {
 	return fmt.Sprintf("it would be organization number %d within a day; one may be brought back alone", len(named))
 }
 
-// tooManyWeddings adds weddings up: each once, and of each organization as many as it has.
+// tooManyWeddings adds weddings up: each once, and of each organization as many as it had at any of the points.
 func (a Alone) tooManyWeddings(before []Brought, asked Brought, all int64) string {
-	same := func(b Brought) bool { return b.Scope == asked.Scope }
+	same := func(b Brought) bool {
+		return b.Scope == asked.Scope && asked.Weddings >= 0 && b.Weddings >= asked.Weddings
+	}
 	if slices.ContainsFunc(before, same) {
 		return ""
 	}
@@ -106,7 +108,8 @@ func (a Alone) tooManyWeddings(before []Brought, asked Brought, all int64) strin
 		case keepsake.ScopeWedding:
 			weddings[b.Scope.WeddingID()] = true
 		case keepsake.ScopeOrganization:
-			organizations[b.Scope.OrganizationID()] = max(b.Weddings, 0)
+			id := b.Scope.OrganizationID()
+			organizations[id] = max(organizations[id], b.Weddings)
 		}
 	}
 	if asked.Scope.Kind() == keepsake.ScopeOrganization && asked.Weddings < 0 {

@@ -46,6 +46,13 @@ func TestSecondApproverRule(t *testing.T) {
 		"the same two tiers again":         {[]Brought{tiers(critical, high)}, tiers(critical, high), 40, ""},
 		"one organization":                 {nil, organization("a", 2), 40, ""},
 		"the same organization again":      {[]Brought{organization("a", 2)}, organization("a", 2), 40, ""},
+		"the same organization when it had more": {[]Brought{organization("a", 2)}, organization("a", 30), 40,
+			"30 weddings"},
+		"the same organization when it had fewer": {[]Brought{organization("a", 4)}, organization("a", 2), 40, ""},
+		"fewer, then other weddings": {[]Brought{organization("a", 4), organization("a", 2)}, wedding("9"), 40,
+			"5 weddings"},
+		"the same organization of unknown size": {[]Brought{organization("a", 2)}, organization("a", -1), 40,
+			"nobody can say"},
 		"two organizations": {[]Brought{organization("a", 1)},
 			organization("b", 1), 40, "organization number 2"},
 		"an organization that is too large": {nil, organization("a", 5), 40,
@@ -90,7 +97,8 @@ func TestNoSplittingPassesTheSecondApprover(t *testing.T) {
 				return tiers(rapid.SliceOfNDistinct(rapid.SampledFrom(keepsake.Tiers()), 1, 3, rapid.ID).Draw(t, "tiers")...)
 			case 1:
 				n := rapid.IntRange(0, 4).Draw(t, "organization")
-				return organization(fmt.Sprint("o", n), int64(2*n)) // an organization keeps its weddings
+				had := rapid.Int64Range(0, 8).Draw(t, "had") // at that recovery point
+				return organization(fmt.Sprint("o", n), had)
 			case 2:
 				return Brought{Scope: keepsake.Everything()}
 			}
@@ -110,7 +118,8 @@ func TestNoSplittingPassesTheSecondApprover(t *testing.T) {
 			case keepsake.ScopeWedding:
 				weddings[b.Scope.WeddingID()] = true
 			case keepsake.ScopeOrganization:
-				organizations[b.Scope.OrganizationID()] = b.Weddings
+				id := b.Scope.OrganizationID()
+				organizations[id] = max(organizations[id], b.Weddings)
 			}
 			for _, tier := range b.Scope.Tiers() {
 				there[tier] = true

@@ -47,7 +47,8 @@ type Client struct {
 // publishable key. It asks nothing yet.
 func NewClient(base string, key keepsake.Secret) (*Client, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" {
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil ||
+		strings.ContainsAny(base, "?#") {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid,
 			"this is not the address of an auth server: write it as https://PROJECT.supabase.co/auth/v1")
 	}

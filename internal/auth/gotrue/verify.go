@@ -30,6 +30,9 @@ const (
 	keysEvery = time.Hour
 	keysAgain = 10 * time.Second
 
+	// longestClaim bounds a text that is kept, in bytes: far more than an id, a role or an address has.
+	longestClaim = 1000
+
 	// secretAlgorithm is what a secret verifies.
 	secretAlgorithm = "HS256"
 
@@ -223,8 +226,8 @@ func (v *Verifier) person(said jwt.MapClaims) (Claims, error) {
 		Role:    text(said, v.role...),
 		Proven:  proven(said["amr"]),
 	}
-	if c.Subject == "" {
-		return c, errors.New("it is about nobody")
+	if nameless(c.Subject) {
+		return Claims{}, errors.New("it is about nobody")
 	}
 	var err error
 	if c.Organization, err = v.bound(said); err != nil {
@@ -303,8 +306,8 @@ func text(claims map[string]any, path ...string) string {
 	return s
 }
 
-// find returns the text at a path, whether anything is there, and whether that is a text. A number, as ids may be,
-// counts as its digits.
+// find returns the text at a path, whether anything is there, and whether that is a text that can be kept: no database
+// keeps a NUL, nor an index a text of any length. A number, as ids may be, counts as its digits.
 func find(claims map[string]any, path ...string) (s string, there, readable bool) {
 	var at any = claims
 	for _, step := range path {
@@ -318,13 +321,14 @@ func find(claims map[string]any, path ...string) (s string, there, readable bool
 	}
 	switch v := at.(type) {
 	case string:
-		return v, true, true
+		s, readable = v, !strings.ContainsRune(v, 0)
 	case json.Number:
-		if strings.Trim(v.String(), "0123456789") == "" {
-			return v.String(), true, true
-		}
+		s, readable = v.String(), strings.Trim(v.String(), "0123456789") == ""
 	}
-	return "", true, false
+	if !readable || len(s) > longestClaim {
+		return "", true, false
+	}
+	return s, true, true
 }
 
 // proven returns the newest moment at which a password or a code was given, of the ways in which somebody authenticated

@@ -2,6 +2,7 @@ package gotrue_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -188,6 +189,9 @@ func TestAnOrganizationThatCannotBeReadBindsToo(t *testing.T) {
 		"blanks":               {v, " \t\u00a0", refused},
 		"what nobody sees":     {v, "\u200b\u2060\ufeff\u3164\u2800\u00ad", refused},
 		"an empty list":        {v, []string{}, refused},
+		"what nothing keeps":   {v, "org\x007", refused},
+		"one without an end":   {v, strings.Repeat("7", 5000), refused},
+		"a number without end": {v, json.Number(strings.Repeat("7", 5000)), refused},
 		"an object of nothing": {deep, map[string]any{}, ""},
 		"an empty one, deeper": {deep, map[string]any{"name": ""}, refused},
 		"a number":             {v, 7, "7"},
@@ -219,15 +223,17 @@ func TestClaimsOfAnotherTypeEntitleToNothing(t *testing.T) {
 	s := gotruetest.New(t, false, amelia)
 	v := verifier(t, s, withSecret)
 	odd := map[string]any{"a list": []any{"x"}, "an object": map[string]any{"x": "y"}, "null": nil, "a truth": true,
-		"an empty list": []any{}, "a number": 1.5}
+		"an empty list": []any{}, "a number": 1.5, "blanks": " ", "a NUL": "a\x00b", "endless": strings.Repeat("a", 5000)}
 	for _, claim := range []string{"sub", "email", "app_metadata", "is_anonymous", "aal", "amr", "session_id", "exp",
 		"iat", "nbf", "iss", "client_id"} {
 		for name, value := range odd {
 			c,
 				err := v.Verify(t.Context(), keepsake.Secret(
 				s.Sign(t, amelia, func(_, claims map[string]any) { claims[claim] = value })))
-			if err == nil && (c.Strong || c.Subject == "" || claim == "app_metadata" && c.Role != "" || claim == "email" &&
-				c.Email != "" || claim == "is_anonymous" && value != nil) {
+			kept := c.Subject + c.Session + c.Email
+			if err == nil && (c.Strong || strings.TrimSpace(c.Subject) == "" || len(kept) > 2000 ||
+				strings.ContainsRune(kept, 0) || claim == "app_metadata" && c.Role != "" || claim == "email" &&
+				strings.TrimSpace(c.Email) != "" || claim == "is_anonymous" && value != nil) {
 				t.Errorf("%s is %s: %+v", claim, name, c)
 			}
 			if err != nil && keepsake.CodeOf(err) != keepsake.CodeForbidden {

@@ -1,5 +1,5 @@
 // Package address turns the address of a PostgreSQL server into a connection. What the configuration or the command
-// line gives is the operator's own and may be anything that libpq takes. What somebody typed into a page is built from
+// line gives is the operator's own and may be anything that pgx takes. What somebody typed into a page is built from
 // user, password, TCP host, port, database and sslmode: it never reaches libpq's or pgx's parser, so it names no file
 // of this machine and is sent nothing of its environment.
 package address

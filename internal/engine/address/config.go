@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,13 @@ func Config(conn keepsake.Secret) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(conn.Reveal())
 	if err != nil {
 		return nil, errURL
+	}
+	if _, set := config.RuntimeParams["hostaddr"]; set { // the driver would ask the server for a setting of that name
+		return nil, keepsake.Errorf(keepsake.CodeInvalid,
+			"hostaddr cannot be used in the address of a database: give the address as the host")
+	}
+	if config.Database == "" { // the server takes the role's name for it, and so do judgements and tools
+		config.Database = config.User
 	}
 	return config, nil
 }
@@ -142,13 +150,39 @@ func operators(conn keepsake.Secret) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := []string{"PGHOST=" + config.Host, "PGPORT=" + strconv.Itoa(int(config.Port)), "PGUSER=" + config.User,
+	hosts, ports := []string{config.Host}, []string{strconv.Itoa(int(config.Port))}
+	for _, f := range config.Fallbacks { // one for each host, or two where TLS is tried first
+		port := strconv.Itoa(int(f.Port))
+		if last := len(hosts) - 1; hosts[last] != f.Host || ports[last] != port {
+			hosts, ports = append(hosts, f.Host), append(ports, port)
+		}
+	}
+	env := []string{"PGHOST=" + strings.Join(hosts, ","), "PGPORT=" + strings.Join(ports, ","), "PGUSER=" + config.User,
 		"PGPASSWORD=" + config.Password, "PGDATABASE=" + config.Database}
 	for name, variable := range map[string]string{"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
-		"sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "channel_binding": "PGCHANNELBINDING"} {
-		if v := cmp.Or(parameter(conn.Reveal(), name), os.Getenv(variable)); v != "" {
+		"sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "channel_binding": "PGCHANNELBINDING",
+		"target_session_attrs": "PGTARGETSESSIONATTRS"} {
+		v := cmp.Or(parameter(conn.Reveal(), name), os.Getenv(variable))
+		if name == "sslmode" && v == "" { // a service file may say it, which no tool is given
+			v = strictness(config)
+		}
+		if v != "" {
 			env = append(env, variable+"="+v)
 		}
 	}
 	return env, nil
+}
+
+// strictness is the sslmode that a configuration came from, as far as libpq must not ask for less.
+func strictness(config *pgx.ConnConfig) string {
+	plain := func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil }
+	switch {
+	case config.TLSConfig == nil || slices.ContainsFunc(config.Fallbacks, plain):
+		return ""
+	case !config.TLSConfig.InsecureSkipVerify:
+		return "verify-full"
+	case config.TLSConfig.VerifyPeerCertificate != nil:
+		return "verify-ca"
+	}
+	return "require"
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,9 @@ type Input struct {
 	Name         string // of a scope without a root
 	WeddingTable string // schema.table of the weddings
 }
+
+// longestName is how many characters a name may have that is typed to confirm; the API takes 500.
+const longestName = 200
 
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long
 // behind it, and it gives up rather than queue in front of them.
@@ -135,7 +139,8 @@ func compare(ctx context.Context, tx pgx.Tx, in Input, tried bool) (*Preview, *l
 		if p.Name, err = l.name(ctx, in.NameOf); err != nil {
 			return nil, nil, err
 		}
-		if fold.Name(p.Name) == "" { // something must be there to type
+		// something must be there to type, and no more than a person types
+		if fold.Name(p.Name) == "" || utf8.RuneCountInString(p.Name) > longestName {
 			p.Name = in.ID
 		}
 	}

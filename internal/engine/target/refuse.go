@@ -70,9 +70,9 @@ func identify(ctx context.Context, conn *pgx.Conn) (identity, error) {
 func (t *Target) refuseReserved(ctx context.Context) error {
 	var template bool
 	var limit int
-	err := t.conn.QueryRow(ctx, `select datistemplate, case when (select rolsuper from pg_roles
+	err := t.conn.QueryRow(ctx, `select datname, datistemplate, case when (select rolsuper from pg_roles
 		where rolname = current_user) then -1 else datconnlimit end
-		from pg_database where datname = current_database()`).Scan(&template, &limit)
+		from pg_database where datname = current_database()`).Scan(&t.Name, &template, &limit) // a pooler may call it otherwise
 	if err != nil {
 		return fmt.Errorf("look at the target: %w", err)
 	}
