@@ -44,7 +44,8 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	}
 	rows, err = conn.Query(ctx, `
 		select `+FullNameSQL+`, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
-		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num order by u.i)
+		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num
+		       where u.i <= i.indnkeyatts order by u.i)
 		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
 		where i.indisprimary and `+userSchema)
 	if err != nil {
