@@ -275,7 +275,8 @@ func (w writer) hold(ctx context.Context, t *TableChanges, rows []Change) ([]spo
 		all, condition := unmoved(t, columns(t.Key, before))
 		from, args := values(t, all, batch)
 		found, err := w.tx.Query(ctx, fmt.Sprintf("select v.ks_n, t.tableoid::oid::text, t.ctid::text from %s t join %s v "+
-			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, same("t", t.Key, "v", t.Key), condition), args...)
+			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, w.shapes[t.Table].same("t", "v", t.Key),
+			condition), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -368,6 +369,7 @@ type reference struct {
 	ParentColumns []string
 	Whole         bool // the child is partitioned
 	ParentWhole   bool // so is the parent
+	operators
 }
 
 // checkKeys looks for rows that point at nothing, in both directions: what was written must find its parents, and
@@ -384,7 +386,8 @@ func (w writer) checkKeys(ctx context.Context, tables []TableChanges) error {
 			on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
 		       `+parent+`,
 		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a
-			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i), c.relkind = 'p', p.relkind = 'p'
+			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i), c.relkind = 'p', p.relkind = 'p',
+		       `+operatorsSQL+`
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
 		join pg_class p on p.oid = k.confrelid join pg_namespace pn on pn.oid = p.relnamespace
 		where k.contype = 'f' and k.conparentid = 0
@@ -436,18 +439,17 @@ func (w writer) orphans(ctx context.Context, k reference, t *TableChanges, names
 	}
 	child := (&shape{table: k.Child, partitioned: k.Whole}).rows()
 	parent := (&shape{table: k.Parent, partitioned: k.ParentWhole}).rows()
+	ofChild := t.Table == k.Child && slices.Equal(names, k.Columns) // a table may refer to itself
 	for batch := range slices.Chunk(rows, 1000) {
 		from, args := values(t, columns(names, side), batch)
-		if t.Table == k.Child {
+		if ofChild {
 			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p", from, parent,
-				same("p", k.ParentColumns, "v", names)), args...); err != nil {
+				k.leads("v", names, "p", k.ParentColumns)), args...); err != nil {
 				return err
 			}
 		}
 		var n int64
-		err := w.tx.QueryRow(ctx, fmt.Sprintf(
-			"select count(*) from %s v join %s c on %s where not exists (select from %s p where %s)", from,
-			child, same("c", k.Columns, "v", names), parent, same("p", k.ParentColumns, "v", names)), args...).Scan(&n)
+		err := w.tx.QueryRow(ctx, k.orphansSQL(from, child, parent, ofChild), args...).Scan(&n)
 		if err != nil {
 			return err
 		}

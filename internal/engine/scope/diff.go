@@ -49,14 +49,15 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 	if err := l.refuseOrphans(ctx, out); err != nil {
 		return nil, err
 	}
-	l.plan.keepParents(out)
-	return out, nil
+	return out, l.keepParents(ctx, out)
 }
 
 // textOf is the text of a value as its type writes it, null for null. A cast to text may be a function that somebody
-// made, such as one that masks, and what it returns must never be written back.
+// made, such as one that masks, and what it returns must never be written back. It differs from every other text,
+// whatever the value's collation holds to be equal.
 func textOf(value string) string {
-	return "case when " + value + " is distinct from null then pg_catalog.format('%s', " + value + ") end"
+	return "case when " + value + " is distinct from null then pg_catalog.format('%s', " + value +
+		") end collate pg_catalog.\"C\""
 }
 
 // images selects the text of a row's columns as an array.
@@ -256,9 +257,14 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 	if err != nil {
 		return err
 	}
+	edges := slices.Concat(l.plan.Owning, l.plan.Points)
+	spelled, err := l.spelledPoint(ctx, edges)
+	if err != nil {
+		return err
+	}
 	for again := true; again; {
 		again = false
-		for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
+		for i, e := range edges {
 			child, parent := l.usable(e.Child), l.usable(e.Parent)
 			c := byName[e.Child]
 			if e.Virtual || child == nil || c == nil || len(c.Changes) == 0 || !child.has(e.Columns) {
@@ -279,13 +285,13 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 			if err != nil {
 				return fmt.Errorf("check %s: %w", e.text(), err)
 			}
-			for i := range c.Changes {
-				ch := &c.Changes[i]
+			for j := range c.Changes {
+				ch := &c.Changes[j]
 				if ch.After == nil || ch.Refused != "" {
 					continue
 				}
 				values := pick(c, ch.After, e.Columns)
-				if key := joined(values); missing[key] && !coming[key] {
+				if key := joined(values); missing[key] && !spelledIn(coming, key, spelled[i]) {
 					ch.Refused = fmt.Sprintf("the row of %s that it points at (%s) is not there and would not come back", e.Parent,
 						strings.Join(e.ParentColumns, ", "))
 					again = true
@@ -306,7 +312,7 @@ func (l *live) missingParents(ctx context.Context, e Edge, child *liveTable) (ma
 		err := l.tx.Query(ctx, fmt.Sprintf("select distinct array[%s]::text[] from %s p where %s and not exists (select "+
 		"from %s t where %s)",
 		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), l.shapes[e.Parent].rows(),
-		same("t", e.ParentColumns, "p", e.Columns)))
+		l.leads(e, "p", "t")))
 	if err != nil {
 		return nil, err
 	}
