@@ -460,6 +460,9 @@ func (c *scopeExportCommand) Run(a *app) error {
 		return err
 	}
 	advice().say(a)
+	for _, note := range w.Notes {
+		_, _ = fmt.Fprintln(a.io.err, note+".")
+	}
 	contacts := w.Contacts
 	if chosen && in.Point != "latest" {
 		in.Point = "latest"

@@ -378,6 +378,9 @@ func ThenTable(t scope.TableRows) views.ThenTable {
 		Count:  format.Plural(int64(len(t.Rows)), "row", "rows"),
 		Shared: t.Belongs == scope.Shared,
 	}
+	if t.Note != "" {
+		out.Count += ": " + t.Note
+	}
 	for _, c := range t.Columns {
 		out.Columns = append(out.Columns, c.Name)
 	}

@@ -29,6 +29,7 @@ type Relation struct {
 	Bytes     int64 // heap and TOAST
 	Columns   []Column
 	Format    string // repository.FormatBinary or FormatText
+	Encoding  string // of texts, where it is known and not UTF8
 	Layout    string
 	Readable  bool // the role has SELECT
 	Hidden    bool // row-level security would hide rows from the role
@@ -43,6 +44,7 @@ type Column struct {
 	Name    string
 	Type    string
 	TypeOID uint32
+	Equal   string // how values are equal, where the type's name does not say it; see Form
 }
 
 // FullName returns the table's full name: see keepsake.TableName.
@@ -185,7 +187,8 @@ func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
 		byOID[c.Tables[i].OID] = &c.Tables[i]
 	}
 	rows, err := conn.Query(ctx, `
-		select a.attrelid::int8, a.attname, a.atttypid::int8, format_type(a.atttypid, a.atttypmod), a.attisdropped,
+		select a.attrelid::int8, a.attname, a.atttypid::int8, a.attcollation::int8,
+			format_type(a.atttypid, a.atttypmod), a.attisdropped,
 			a.attgenerated::text,
 		       concat_ws(',', pg_relation_filenode(c.oid), a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped,
 		                 a.attgenerated, a.atthasmissing, a.attmissingval)
@@ -196,17 +199,18 @@ func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	layouts := map[uint32][]byte{}
-	var oid, typ int64
+	var oid, typ, collation int64
 	var name, format, generated, layout string
 	var dropped bool
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &typ, &format, &dropped, &generated, &layout}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &typ, &collation, &format, &dropped, &generated, &layout}, func() error {
 		r := byOID[uint32(oid)]
 		if r == nil {
 			return nil
 		}
 		layouts[r.OID] = append(append(layouts[r.OID], layout...), '\n')
 		if !dropped && generated == "" {
-			r.Columns = append(r.Columns, Column{Name: name, Type: format, TypeOID: uint32(typ)})
+			r.Columns = append(r.Columns, Column{Name: name, Type: format, TypeOID: uint32(typ),
+				Equal: types.equal(uint32(typ), uint32(collation))})
 		}
 		return nil
 	})

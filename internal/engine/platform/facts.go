@@ -119,8 +119,9 @@ func (c *Catalog) readLargeObjects(ctx context.Context, conn *pgx.Conn) error {
 	})
 	c.Tables = append(c.Tables, Relation{Schema: "pg_catalog", Name: "pg_largeobject", Root: "pg_catalog.pg_largeobject",
 		Pages: pages, Bytes: bytes, Rows: bytes / 2048, Format: repository.FormatBinary, Readable: true, HasKey: true,
-		Layout:  fmt.Sprintf("pg_largeobject %d", file), // VACUUM FULL moves tuples into another file
-		Columns: []Column{{"loid", "oid", 26}, {"pageno", "integer", 23}, {"data", "bytea", 17}}})
+		Layout: fmt.Sprintf("pg_largeobject %d", file), // VACUUM FULL moves tuples into another file
+		Columns: []Column{{Name: "loid", Type: "oid", TypeOID: 26}, {Name: "pageno", Type: "integer", TypeOID: 23},
+			{Name: "data", Type: "bytea", TypeOID: 17}}})
 	slices.SortStableFunc(c.Tables, func(a, b Relation) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return err
 }

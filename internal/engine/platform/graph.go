@@ -32,10 +32,10 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 		                                   join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by u.i),
 		       parent.full, array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i)
 		                           join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by u.i),
-		       bool_and(holder.inherited)
+		       bool_and(holder.inherited), coalesce((to_jsonb(k) ->> 'conperiod')::bool, false)
 		from holder join pg_constraint k on k.oid = holder.key join name child on child.oid = holder.oid
 			join name parent on parent.oid = k.confrelid
-		group by 1, 2, 3, 4 order by 1, 2, 3`)
+		group by 1, 2, 3, 4, 6 order by 1, 2, 3`)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,8 @@ func (c *Catalog) readForeignKeys(ctx context.Context, conn *pgx.Conn) error {
 	}
 	rows, err = conn.Query(ctx, `
 		select `+FullNameSQL+`, array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality u(num, i)
-		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num order by u.i)
+		       join pg_attribute a on a.attrelid = c.oid and a.attnum = u.num
+		       where u.i <= i.indnkeyatts order by u.i)
 		from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
 		where i.indisprimary and `+userSchema)
 	if err != nil {

@@ -109,9 +109,10 @@ func splitFields(row []byte, n int) ([][]byte, error) {
 	return fields, nil
 }
 
-// KeyReader finds the values of filter keys in rows. One goroutine uses it.
+// KeyReader finds the values of keys in rows. One goroutine uses it.
 type KeyReader struct {
 	binary bool
+	utf    bool // texts are UTF-8
 	keys   [][]keyColumn
 	last   int // the highest field any key needs
 	fields [][]byte
@@ -122,49 +123,45 @@ type KeyReader struct {
 
 type keyColumn struct {
 	field int
-	kind  keyKind
+	kind  Form // how its values are read
+	form  Form // as which they are hashed
 }
 
-type keyKind byte
-
-const (
-	keyInteger keyKind = iota
-	keyUUID
-	keyText
-)
-
-// keyKinds are the types whose values have one canonical form in both COPY formats: integers as eight bytes,
-// big-endian; UUIDs as sixteen; text as its bytes.
-var keyKinds = map[uint32]keyKind{20: keyInteger, 21: keyInteger, 23: keyInteger, 2950: keyUUID, 25: keyText,
-	1043: keyText}
-
-// NewKeyReader returns a reader for those of the given keys that it can read, and these keys. It leaves out a key
-// with a column of another type, or with a column that is not stored. Any chunk may then hold values of that key.
+// NewKeyReader returns a reader for those of the given keys that an index is made of, and these keys. It leaves out a
+// key with a column of another type, or with a column that is not stored. Any chunk may then hold values of that key.
 func (r Relation) NewKeyReader(keys [][]string) (*KeyReader, [][]string) {
-	kr := &KeyReader{binary: r.Format == repository.FormatBinary, last: -1}
 	var kept [][]string
+	var forms [][]Form
 next:
 	for _, columns := range keys {
+		own := make([]Form, len(columns))
+		for i, name := range columns {
+			own[i] = r.Form(name)
+			if !own[i].indexed() {
+				continue next
+			}
+		}
+		kept, forms = append(kept, columns), append(forms, own)
+	}
+	return r.NewFormReader(kept, forms), kept
+}
+
+// NewFormReader returns a reader for the given keys, whose values are hashed in these forms. Every column is stored.
+func (r Relation) NewFormReader(keys [][]string, forms [][]Form) *KeyReader {
+	kr := &KeyReader{binary: r.Format == repository.FormatBinary, last: -1,
+		utf: r.Encoding == "" || r.Encoding == "UTF8"}
+	for n, columns := range keys {
 		var key []keyColumn
-		for _, name := range columns {
+		for j, name := range columns {
 			i := slices.IndexFunc(r.Columns, func(c Column) bool { return c.Name == name })
-			if i < 0 {
-				continue next
-			}
-			kind, ok := keyKinds[r.Columns[i].TypeOID]
-			if !ok {
-				continue next
-			}
-			key = append(key, keyColumn{i, kind})
+			key = append(key, keyColumn{i, r.Columns[i].form(), forms[n][j]})
+			kr.last = max(kr.last, i)
 		}
-		for _, c := range key {
-			kr.last = max(kr.last, c.field)
-		}
-		kr.keys, kept = append(kr.keys, key), append(kept, columns)
+		kr.keys = append(kr.keys, key)
 	}
 	kr.fields, kr.null = make([][]byte, kr.last+1), make([]bool, kr.last+1)
 	kr.forms = make([][16]byte, 32) // INDEX_MAX_KEYS
-	return kr, kept
+	return kr
 }
 
 // Keys calls fn with the index and hash of every key of the row whose columns are all not null. row must be whole.
@@ -188,7 +185,7 @@ next:
 			if k.null[c.field] {
 				continue next
 			}
-			form, err := k.canonical(c, j)
+			form, err := c.canonical(k.fields[c.field], k.binary, k.utf, k.forms[j%len(k.forms)][:0])
 			if err != nil {
 				return err
 			}
@@ -232,33 +229,4 @@ func (k *KeyReader) splitText(row []byte) error {
 		k.fields[i], row = field, rest
 	}
 	return nil
-}
-
-// canonical returns the form of a value that is the same in both formats. j is its place in the key.
-func (k *KeyReader) canonical(c keyColumn, j int) ([]byte, error) {
-	value, buf := k.fields[c.field], k.forms[j%len(k.forms)][:]
-	switch {
-	case c.kind == keyText && k.binary, c.kind == keyUUID && k.binary:
-		return value, nil
-	case c.kind == keyText:
-		return unescapeText(value), nil
-	case c.kind == keyUUID:
-		return parseUUID(buf[:0], value)
-	case k.binary:
-		var n int64
-		switch len(value) {
-		case 2:
-			n = int64(int16(binary.BigEndian.Uint16(value)))
-		case 4:
-			n = int64(int32(binary.BigEndian.Uint32(value)))
-		case 8:
-			n = int64(binary.BigEndian.Uint64(value))
-		default:
-			return nil, errRow
-		}
-		return binary.BigEndian.AppendUint64(buf[:0], uint64(n)), nil
-	default:
-		n, err := strconv.ParseInt(string(value), 10, 64)
-		return binary.BigEndian.AppendUint64(buf[:0], uint64(n)), err
-	}
 }

@@ -6,33 +6,123 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// typeInfo is what decides whether a type's binary form means the same in every database.
+// typeInfo is what decides whether a type's binary form means the same in every database, and how values are equal.
 type typeInfo struct {
 	kind    string // pg_type.typtype
 	base    uint32 // of a domain
 	element uint32 // of an array
 	subtype uint32 // of a range or multirange
+	known   string // its name, where it is one of an extension
+	fields  []uint32
+	folding bool // a collation of a field, or of the subtype, may hold different texts to be equal
 }
 
-type typeTable map[uint32]typeInfo
+type typeTable struct {
+	types   map[uint32]typeInfo
+	folding map[uint32]bool // collations by which different texts may be equal
+}
 
 func readTypes(ctx context.Context, conn *pgx.Conn) (typeTable, error) {
+	types := typeTable{map[uint32]typeInfo{}, map[uint32]bool{}}
 	rows, err := conn.Query(ctx, `
 		select t.oid::int8, t.typtype::text, t.typbasetype::int8,
-		       case when t.typcategory = 'A' then t.typelem else 0 end::int8, coalesce(r.rngsubtype, 0)::int8
+		       case when t.typcategory = 'A' then t.typelem else 0 end::int8, coalesce(r.rngsubtype, 0)::int8,
+		       case when exists (select from pg_depend d where d.classid = 'pg_type'::regclass and d.objid = t.oid
+		                         and d.deptype = 'e') then t.typname else '' end,
+		       case when t.typtype = 'c' then array(select a.atttypid::int8 from pg_attribute a
+		                         where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped order by a.attnum)
+		       else '{}' end,
+		       exists (select from pg_collation c where not c.collisdeterministic and (c.oid = r.rngcollation
+		               or t.typtype = 'c' and c.oid in (select a.attcollation from pg_attribute a
+		                                                where a.attrelid = t.typrelid and not a.attisdropped)))
 		from pg_type t left join pg_range r on r.rngtypid = t.oid or r.rngmultitypid = t.oid
-		where t.typtype in ('b', 'd', 'e', 'r', 'm')`)
+		where t.typtype in ('b', 'd', 'e', 'r', 'm')
+			or t.typtype = 'c' and exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c')`)
 	if err != nil {
-		return nil, err
+		return types, err
 	}
-	types := typeTable{}
 	var oid, base, element, subtype int64
-	var kind string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &base, &element, &subtype}, func() error {
-		types[uint32(oid)] = typeInfo{kind, uint32(base), uint32(element), uint32(subtype)}
+	var kind, known string
+	var fields []int64
+	var folding bool
+	_, err = pgx.ForEachRow(rows, []any{&oid, &kind, &base, &element, &subtype, &known, &fields, &folding}, func() error {
+		info := typeInfo{kind, uint32(base), uint32(element), uint32(subtype), known, nil, folding}
+		for _, f := range fields {
+			info.fields = append(info.fields, uint32(f))
+		}
+		types.types[uint32(oid)] = info
+		return nil
+	})
+	if err != nil {
+		return types, err
+	}
+	if rows, err = conn.Query(ctx, "select oid::int8 from pg_collation where not collisdeterministic"); err != nil {
+		return types, err
+	}
+	_, err = pgx.ForEachRow(rows, []any{&oid}, func() error {
+		types.folding[uint32(oid)] = true
 		return nil
 	})
 	return types, err
+}
+
+// equal says how values of a column are equal, where the name of its type does not say it.
+func (t typeTable) equal(oid, collation uint32) string {
+	f := t.form(oid, collation)
+	if own, known := builtin[oid]; known && own == f || !known && f == FormUnknown {
+		return ""
+	}
+	return string(f)
+}
+
+func (t typeTable) form(oid, collation uint32) Form {
+	f, known := builtin[oid]
+	if known {
+		if t.folding[collation] && f == FormText {
+			return FormCollation
+		}
+		if t.folding[collation] && (f == FormBlank || f == FormArray) {
+			return FormUnknown
+		}
+		return f
+	}
+	info, known := t.types[oid]
+	switch {
+	case !known || info.folding:
+	case info.known == "citext":
+		return FormCitext
+	case info.known == "ltree":
+		return FormImage
+	case info.kind == "d":
+		return t.form(info.base, collation)
+	case info.kind == "e":
+		return FormEnum
+	case info.element != 0 && t.form(info.element, collation).isWritten():
+		if oid < firstNormalOID {
+			return FormArray
+		}
+		return FormImage // it is written in text
+	case info.kind == "r" && t.form(info.subtype, 0).isWritten(), info.kind == "m" && t.form(info.subtype, 0).isWritten():
+		return FormImage
+	case info.kind == "c":
+		for _, field := range info.fields {
+			if !t.form(field, 0).isWritten() {
+				return FormUnknown
+			}
+		}
+		return FormImage
+	}
+	return FormUnknown
+}
+
+// isWritten reports whether values are equal exactly where what the type writes for them is, in either format.
+func (f Form) isWritten() bool {
+	switch f {
+	case FormInteger, FormUUID, FormText, FormEnum, FormOID, FormBoolean, FormBytea, FormDate, FormTimestamp,
+		FormInstant, FormTime, FormBit, FormImage:
+		return true
+	}
+	return false
 }
 
 // stableBase are the built-in types whose send and receive functions carry values only: no OIDs, no dependence on
@@ -57,7 +147,7 @@ func (t typeTable) binaryStable(oid uint32) bool {
 	if stableBase[oid] {
 		return true
 	}
-	info, known := t[oid]
+	info, known := t.types[oid]
 	switch {
 	case !known:
 		return false

@@ -131,7 +131,9 @@ type Table struct {
 	Tier    keepsake.Tier `json:"tier"`
 	Format  string        `json:"format"`
 	Columns []Column      `json:"columns"` // those with stored values, in COPY order; generated ones are not among them
-	Rows    int64         `json:"rows"`
+	// how values of a column are equal, where its type's name does not say it
+	Equality map[string]string `json:"equality,omitempty"`
+	Rows     int64             `json:"rows"`
 	// of a partition: the full name (keepsake.TableName) of the topmost partitioned table
 	Root       string   `json:"root,omitempty"`
 	Key        []string `json:"key,omitempty"` // columns of the primary key
@@ -169,6 +171,8 @@ type ForeignKey struct {
 	ParentColumns []string `json:"parent_columns"`
 	// An inheritance parent of the child declares the reference. PostgreSQL does not hold the child's own rows to it.
 	Inherited bool `json:"inherited,omitempty"`
+	// The last column is a period, which those of the parent's rows must cover together.
+	Period bool `json:"period,omitempty"`
 }
 
 // Sequence is the value of a sequence. Sequences are not transactional, so it is the value just after the snapshot

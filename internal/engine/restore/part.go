@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -32,6 +33,11 @@ func (r *restore) chooseScope(ctx context.Context) error {
 		for _, part := range parts {
 			r.tables = append(r.tables, newKeptLoad(part))
 			r.tierLeft[part.Part.Tier]++
+		}
+	}
+	for _, t := range slices.Concat(plan.Of(scope.Owned), plan.Of(scope.Shared)) {
+		if why := rows.Note(t.Name); why != "" {
+			r.notCarried(keepsake.NotCarried{Kind: "table rows", Name: t.Name, Reason: why})
 		}
 	}
 	r.notCarried(keepsake.NotCarried{

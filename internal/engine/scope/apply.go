@@ -238,7 +238,8 @@ func (w writer) hold(ctx context.Context, t *TableChanges, at []int) ([]spot, er
 		all, condition := unmoved(t, columns(t.Key, before))
 		from, args := values(t, all, rows)
 		found, err := w.tx.Query(ctx, fmt.Sprintf("select v.ks_n, t.tableoid::oid::text, t.ctid::text from %s t join %s v "+
-			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, same("t", t.Key, "v", t.Key), condition), args...)
+			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, w.shapes[t.Table].same("t", "v", t.Key),
+			condition), args...)
 		if err != nil {
 			return nil, err
 		}

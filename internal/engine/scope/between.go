@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,9 @@ func Between(p *Plan, before, after []TableRows) []TableChanges {
 		changes := TableChanges{Table: name, Belongs: b.Belongs, Columns: b.Columns}
 		if len(b.Columns) == 0 {
 			changes.Belongs, changes.Columns = a.Belongs, a.Columns
+		}
+		if note := cmp.Or(b.Note, a.Note); note != "" {
+			changes.Notes = append(changes.Notes, note)
 		}
 		known := func(column string) bool {
 			return slices.ContainsFunc(changes.Columns, func(c repository.Column) bool { return c.Name == column })

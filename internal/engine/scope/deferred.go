@@ -110,7 +110,7 @@ func (w writer) conflictsOf(ctx context.Context, d deferrable, t *TableChanges) 
 		from, args := values(t, columns(t.Key, after), rows[first:min(first+1000, len(rows))])
 		hits, err := w.tx.Query(ctx, fmt.Sprintf("select distinct v.ks_n from %s v join %s a on %s join %s b on %s and not "+
 			"(a.ks_ctid operator(pg_catalog.=) b.ks_ctid and a.ks_table operator(pg_catalog.=) b.ks_table)", from, side,
-			same("a", t.Key, "v", t.Key), side, strings.Join(meet, " and ")), args...)
+			w.shapes[t.Table].same("a", "v", t.Key), side, strings.Join(meet, " and ")), args...)
 		if err != nil {
 			return nil, fmt.Errorf("look for conflicts in %s: %w", d.Name, err)
 		}

@@ -55,14 +55,15 @@ func (l *live) spread(ctx context.Context, all []TableChanges) error {
 	if err := l.refuseOrphans(ctx, all); err != nil {
 		return err
 	}
-	l.plan.keepParents(all)
-	return nil
+	return l.keepParents(ctx, all)
 }
 
 // textOf is the text of a value as its type writes it, null for null. A cast to text may be a function that somebody
-// made, such as one that masks, and what it returns must never be written back.
+// made, such as one that masks, and what it returns must never be written back. It differs from every other text,
+// whatever the value's collation holds to be equal.
 func textOf(value string) string {
-	return "case when " + value + " is distinct from null then pg_catalog.format('%s', " + value + ") end"
+	return "case when " + value + " is distinct from null then pg_catalog.format('%s', " + value +
+		") end collate pg_catalog.\"C\""
 }
 
 // images selects the text of a row's columns as an array.
@@ -82,8 +83,8 @@ func (t *liveTable) row(alias string) string {
 func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mode Mode) error {
 	keys := list("p.", t.Key)
 	// What the point has and the database has not, anywhere. What lies in another scope now is in the way.
-	err := l.changes(ctx, t, c, fmt.Sprintf(`select 'insert', null::text[], %s, case when exists (select from %s t where %s)
-		then true else false end, p.ks_unread
+	err := l.changes(ctx, t, c, fmt.Sprintf(`select 'insert', null::text[], %s,
+		case when exists (select from %s t where %s) then true else false end, p.ks_unread
 		from %s p where not exists (select from %s l where %s) order by %s`,
 		t.images("p"), t.shape.rows(), t.on("t", "p"), t.point(), t.now(), t.on("l", "p"), keys), t.Belongs == Shared)
 	if err != nil || t.Belongs == Shared {
@@ -97,8 +98,8 @@ func (l *live) diffTable(ctx context.Context, t *liveTable, c *TableChanges, mod
 		if err != nil {
 			return err
 		}
-		err = l.changes(ctx, t, c, fmt.Sprintf(`select 'delete', %s, null::text[], false, null::int from %s l where not l.ks_away and not
-			exists (select from %s p where %s) order by %s`,
+		err = l.changes(ctx, t, c, fmt.Sprintf(`select 'delete', %s, null::text[], false, null::int from %s l
+			where not l.ks_away and not exists (select from %s p where %s) order by %s`,
 			t.images("l"), t.now(), t.point(), t.on("l", "p"), list("l.", t.Key)), false)
 		if err != nil {
 			return err
@@ -220,7 +221,7 @@ func (l *live) refuseTaken(ctx context.Context, c *TableChanges, mode Mode) erro
 			continue
 		}
 		taken := fmt.Sprintf("select %s from %s p join %s t on %s where not (%s)", t.images("p"), t.point(), t.shape.rows(),
-			same("t", u.Columns, "p", u.Columns), t.on("t", "p"))
+			t.shape.same("t", "p", u.Columns), t.on("t", "p"))
 		if mode == Rewind {
 			taken += fmt.Sprintf(" and not exists (select from %s l where l.ks_tableoid = t.tableoid and l.ks_ctid = t.ctid)",
 				t.now())
@@ -269,9 +270,14 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 	if err != nil {
 		return err
 	}
+	edges := slices.Concat(l.plan.Owning, l.plan.Points)
+	spelled, err := l.spelledPoint(ctx, edges)
+	if err != nil {
+		return err
+	}
 	for again := true; again; {
 		again = false
-		for _, e := range slices.Concat(l.plan.Owning, l.plan.Points) {
+		for i, e := range edges {
 			child, parent := l.usable(e.Child), l.usable(e.Parent)
 			c := byName[e.Child]
 			if e.Virtual || child == nil || c == nil || len(c.Changes) == 0 || !child.has(e.Columns) {
@@ -292,13 +298,13 @@ func (l *live) refuseOrphans(ctx context.Context, all []TableChanges) error {
 			if err != nil {
 				return fmt.Errorf("check %s: %w", e.text(), err)
 			}
-			for i := range c.Changes {
-				ch := &c.Changes[i]
+			for j := range c.Changes {
+				ch := &c.Changes[j]
 				if ch.After == nil || ch.Refused != "" {
 					continue
 				}
 				values := pick(c, ch.After, e.Columns)
-				if key := joined(values); missing[key] && !coming[key] {
+				if key := joined(values); missing[key] && !spelledIn(coming, key, spelled[i]) {
 					ch.Refused = fmt.Sprintf("the row of %s that it points at (%s) is not there and would not come back", e.Parent,
 						strings.Join(e.ParentColumns, ", "))
 					again = true
@@ -319,7 +325,7 @@ func (l *live) missingParents(ctx context.Context, e Edge, child *liveTable) (ma
 		err := l.tx.Query(ctx, fmt.Sprintf("select distinct array[%s]::text[] from %s p where %s and not exists (select "+
 		"from %s t where %s)",
 		strings.Join(parts, ", "), child.point(), notNull("p", e.Columns), l.shapes[e.Parent].rows(),
-		same("t", e.ParentColumns, "p", e.Columns)))
+		l.leads(e, "p", "t")))
 	if err != nil {
 		return nil, err
 	}

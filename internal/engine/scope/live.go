@@ -34,7 +34,9 @@ type live struct {
 	tables []*liveTable // owned, then shared
 	byName map[string]*liveTable
 	shapes map[string]*shape // of these and of what they reference, as far as the live database has them
+	staged map[string]*shape // how values are equal in tables that it has not
 
+	inexact  bool   // some rows of the point may be another scope's
 	encoding string // of rows in text
 	stream   func(context.Context, *repository.Table) io.ReadCloser
 	size     int // of the values of the changes found, in bytes
@@ -88,15 +90,7 @@ func (t *liveTable) point() string { return fmt.Sprintf("pg_temp.ks_p_%d", t.n) 
 func (t *liveTable) now() string   { return fmt.Sprintf("pg_temp.ks_l_%d", t.n) }
 
 // on is the condition that two rows have the same key.
-func (t *liveTable) on(a, b string) string { return same(a, t.Key, b, t.Key) }
-
-func same(a string, as []string, b string, bs []string) string {
-	parts := make([]string, len(as))
-	for i := range as {
-		parts[i] = a + "." + quote(as[i]) + " = " + b + "." + quote(bs[i])
-	}
-	return strings.Join(parts, " and ")
-}
+func (t *liveTable) on(a, b string) string { return t.shape.same(a, b, t.Key) }
 
 func notNull(a string, columns []string) string {
 	parts := make([]string, len(columns))
@@ -108,7 +102,8 @@ func notNull(a string, columns []string) string {
 
 // newLive prepares the temporary tables. rows may hold nothing of a table.
 func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding string) (*live, error) {
-	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, encoding: encoding, stream: rows.stream}
+	l := &live{tx: tx, plan: p, byName: map[string]*liveTable{}, inexact: rows.inexact, encoding: encoding,
+		stream: rows.stream}
 	for _, s := range []string{"set local search_path = pg_catalog",
 		"set local client_min_messages = warning", "set local jit = off"} {
 		if _, err := tx.Exec(ctx, s); err != nil {
@@ -116,7 +111,7 @@ func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding strin
 		}
 	}
 	for _, t := range append(p.Of(Owned), p.Of(Shared)...) {
-		if t.Belongs == Shared && rows.Count(t.Name) == 0 {
+		if t.Belongs == Shared && rows.Count(t.Name) == 0 && len(rows.candidates(t.Name)) == 0 {
 			continue
 		}
 		lt := &liveTable{Table: t, n: len(l.tables)}
@@ -138,7 +133,10 @@ func newLive(ctx context.Context, tx pgx.Tx, p *Plan, rows *Rows, encoding strin
 	}
 	for _, t := range l.tables {
 		t.keyed = append(t.keyed, t.Key...)
-		if err := l.stage(ctx, t, rows.Tables[t.Name]); err != nil {
+		if why := rows.unfollowed[t.Name]; why != "" {
+			t.notes = append(t.notes, why)
+		}
+		if err := l.stage(ctx, t, rows.candidates(t.Name)); err != nil {
 			return nil, fmt.Errorf("bring the rows of %s to the database: %w", t.Name, err)
 		}
 	}
@@ -244,8 +242,10 @@ func (l *live) stage(ctx context.Context, t *liveTable, parts []PartRows) error 
 	var defs []string
 	for _, c := range t.Columns {
 		typ := c.Type
-		if !slices.Contains(t.columns, c) { // it takes no part, and its type may be gone
+		if !slices.Contains(t.columns, c) && !slices.Contains(t.keyed, c.Name) { // it takes no part: its type may be gone
 			typ = t.loose()
+		} else if now := t.shape.of(c.Name); now.collation != "" && t.has([]string{c.Name}) { // and with it what is equal
+			typ += " collate " + now.collation
 		}
 		defs = append(defs, quote(c.Name)+" "+typ)
 	}
@@ -396,15 +396,19 @@ func (l *live) collect(ctx context.Context, id string) error {
 	if l.plan.Wide {
 		return nil
 	}
+	if l.inexact {
+		if err := l.prune(ctx, id); err != nil {
+			return fmt.Errorf("choose the recovery point's rows: %w", err)
+		}
+	}
 	root := l.usable(l.plan.Root)
 	if root == nil {
 		return keepsake.Errorf(keepsake.CodeUnsupported,
 			"the live database has no table %s that could be compared", l.plan.Root)
 	}
-	i := slices.IndexFunc(root.Columns, func(c repository.Column) bool { return c.Name == l.plan.RootKey })
 	_, err := l.tx.Exec(ctx,
-		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where t.%s = $1::%s",
-			root.now(), list("t.", root.names()), root.shape.rows(), quote(l.plan.RootKey), root.Columns[i].Type),
+		fmt.Sprintf("insert into %s select t.tableoid, t.ctid, false, %s from %s t where %s",
+			root.now(), list("t.", root.names()), root.shape.rows(), l.isRoot(root, "t")),
 		pgx.QueryExecModeDescribeExec, id)
 	if err != nil {
 		return err
@@ -436,11 +440,15 @@ func (l *live) collect(ctx context.Context, id string) error {
 
 func (l *live) follow(ctx context.Context, e Edge, child, parent *liveTable) (int64, error) {
 	// The array makes the planner use the foreign key's index, whatever it believes of the temporary table's size.
-	condition := fmt.Sprintf("t.%s = any(array(select distinct p.%s from %s p where p.%s is not null))",
-		quote(e.Columns[0]), quote(e.ParentColumns[0]), parent.now(), quote(e.ParentColumns[0]))
+	referring, operator := l.referring(e, 0, "t")
+	keys := fmt.Sprintf("(select distinct p.%s from %s p where p.%[1]s is not null)", quote(e.ParentColumns[0]),
+		parent.now())
+	if !parent.shape.of(e.ParentColumns[0]).array { // of which an array would be one of their elements
+		keys = "(array" + keys + ")"
+	}
+	condition := referring + " " + operator + " any " + keys
 	if len(e.Columns) > 1 {
-		condition += fmt.Sprintf(" and exists (select from %s p where %s)", parent.now(),
-			same("t", e.Columns, "p", e.ParentColumns))
+		condition += fmt.Sprintf(" and exists (select from %s p where %s)", parent.now(), l.leads(e, "t", "p"))
 	}
 	tag,
 		err := l.tx.Exec(ctx, fmt.Sprintf(`insert into %[1]s select t.tableoid, t.ctid, false, %[2]s from %[3]s t where %[4]s
@@ -461,7 +469,7 @@ func (l *live) markAway(ctx context.Context, side func(*liveTable) string) error
 			tag,
 				err := l.tx.Exec(ctx, fmt.Sprintf(`update %s c set ks_away = true where not c.ks_away and %s and not exists (select
 					from %s p where %s and not p.ks_away)`,
-				side(child), notNull("c", e.Columns), side(parent), same("c", e.Columns, "p", e.ParentColumns)))
+				side(child), notNull("c", e.Columns), side(parent), l.leads(e, "c", "p")))
 			if err != nil {
 				return err
 			}

@@ -30,6 +30,10 @@ func (l *live) refuseMoved(ctx context.Context, all []TableChanges) error {
 			return fmt.Errorf("follow %s: %w", e.text(), err)
 		}
 	}
+	spelled, err := l.spelledPoint(ctx, l.plan.Owning)
+	if err != nil {
+		return err
+	}
 	below := map[string]map[string]bool{} // by edgeName: keys of rows that are refused here, and do not come back
 	for again := true; again; {
 		again = false
@@ -43,7 +47,7 @@ func (l *live) refuseMoved(ctx context.Context, all []TableChanges) error {
 				if ch.After == nil || ch.Refused != "" {
 					continue
 				}
-				if key := joined(pick(c, ch.After, e.Columns)); !moved[i][key] && !gone[key] {
+				if key := joined(pick(c, ch.After, e.Columns)); !moved[i][key] && !spelledIn(gone, key, spelled[i]) {
 					continue
 				}
 				ch.Refused = fmt.Sprintf("it hangs below a row of %s (%s) that belongs to another wedding or organization now",
@@ -86,7 +90,7 @@ func (l *live) movedParents(ctx context.Context, e Edge, child, parent *liveTabl
 		parts[i] = textOf("p." + quote(c))
 	}
 	in := func(rows string) string {
-		return fmt.Sprintf("exists (select from %s t where %s)", rows, same("t", e.ParentColumns, "p", e.Columns))
+		return fmt.Sprintf("exists (select from %s t where %s)", rows, l.leads(e, "p", "t"))
 	}
 	rows, err := l.tx.Query(ctx, fmt.Sprintf(
 		"select distinct array[%s]::text[] from %s p where %s and %s and %s and not %s",

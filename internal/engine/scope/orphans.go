@@ -20,7 +20,7 @@ type reference struct {
 	ParentColumns []string
 	Whole         bool // the child is partitioned
 	ParentWhole   bool // so is the parent
-	Period        bool // the last column is a range that ranges of the parent's rows must cover together
+	operators
 }
 
 // orphaned are changes after which rows would point at nothing.
@@ -37,7 +37,7 @@ func (w writer) references(ctx context.Context, tables []TableChanges) ([]refere
 		names[i] = t.Table
 	}
 	child, parent := keepsake.TableNameSQL("cn.nspname", "c.relname"), keepsake.TableNameSQL("pn.nspname", "p.relname")
-	// to_jsonb reads columns that PostgreSQL has from version 18 on
+	// to_jsonb reads what PostgreSQL has from version 18 on
 	rows, err := w.tx.Query(ctx, `
 		select k.conname, `+child+`,
 		       array(select a.attname::text from unnest(k.conkey) with ordinality u(num, i) join pg_attribute a
@@ -45,7 +45,7 @@ func (w writer) references(ctx context.Context, tables []TableChanges) ([]refere
 		       `+parent+`,
 		       array(select a.attname::text from unnest(k.confkey) with ordinality u(num, i) join pg_attribute a
 			on a.attrelid = k.confrelid and a.attnum = u.num order by u.i), c.relkind = 'p', p.relkind = 'p',
-			coalesce((to_jsonb(k)->>'conperiod')::boolean, false)
+		       `+operatorsSQL+`
 		from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
 		join pg_class p on p.oid = k.confrelid join pg_namespace pn on pn.oid = p.relnamespace
 		where k.contype = 'f' and k.conparentid = 0 and coalesce((to_jsonb(k)->>'conenforced')::boolean, true)
@@ -114,18 +114,17 @@ func (w writer) orphansOf(ctx context.Context, k reference, t *TableChanges, nam
 	}
 	child := (&shape{table: k.Child, partitioned: k.Whole}).rows()
 	parent := (&shape{table: k.Parent, partitioned: k.ParentWhole}).rows()
-	written := t.Table == k.Child && slices.Equal(names, k.Columns)
+	written := t.Table == k.Child && slices.Equal(names, k.Columns) // a table may refer to itself
 	for first := 0; first < len(distinct); first += 1000 {
 		batch := distinct[first:min(first+1000, len(distinct))]
 		from, args := values(t, columns(names, side), batch)
 		if written {
 			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p", from, parent,
-				k.meets("p", k.ParentColumns, "v", names)), args...); err != nil {
+				k.leads("v", names, "p", k.ParentColumns)), args...); err != nil {
 				return nil, err
 			}
 		}
-		rows, err := w.tx.Query(ctx, fmt.Sprintf("select distinct v.ks_n from %s v join %s c on %s where not %s", from, child,
-			k.meets("c", k.Columns, "v", names), k.covered("c", parent)), args...)
+		rows, err := w.tx.Query(ctx, k.orphansSQL(from, child, parent, written), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -138,28 +137,6 @@ func (w writer) orphansOf(ctx context.Context, k reference, t *TableChanges, nam
 		}
 	}
 	return found, nil
-}
-
-// meets is the condition that two rows have the same value, or ranges that overlap.
-func (k reference) meets(a string, as []string, b string, bs []string) string {
-	if !k.Period {
-		return same(a, as, b, bs)
-	}
-	last := len(as) - 1
-	return fmt.Sprintf("%s and %s.%s operator(pg_catalog.&&) %s.%s", same(a, as[:last], b, bs[:last]), a, quote(as[last]),
-		b, quote(bs[last]))
-}
-
-// covered is the condition that a row of the child has what it points at.
-func (k reference) covered(child, parent string) string {
-	if !k.Period {
-		return fmt.Sprintf("exists (select from %s p where %s)", parent, same("p", k.ParentColumns, child, k.Columns))
-	}
-	last := len(k.Columns) - 1
-	return fmt.Sprintf(`coalesce(%s.%s operator(pg_catalog.<@)
-		(select pg_catalog.range_agg(p.%s) from %s p where %s), false)`,
-		child, quote(k.Columns[last]), quote(k.ParentColumns[last]), parent,
-		same("p", k.ParentColumns[:last], child, k.Columns[:last]))
 }
 
 // checkKeys fails when rows would point at nothing.

@@ -2,12 +2,12 @@ package scope
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"iter"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -42,7 +42,29 @@ type Rows struct {
 	Holding     int64 // of those, the ones that held rows of the scope
 	ChunksTotal int64 // of the recovery point
 	bytes       int64
-	stream      func(context.Context, *repository.Table) io.ReadCloser // of a wide scope, whose rows are not in memory
+	inexact     bool // a server must say which of the candidates are the scope's
+	// rows that may be of the scope; nil: those of Tables
+	maybe map[string][]PartRows
+	// by the table that refers: references that cannot be followed, in words
+	unfollowed map[string]string
+	// by table: why only a server can tell its rows for certain, in words
+	roughly map[string]string
+	// of a wide scope, whose rows are not in memory
+	stream func(context.Context, *repository.Table) io.ReadCloser
+}
+
+// Note says in words why a table's rows may lack some of the scope's, or have others among them; "" where neither is
+// so.
+func (r *Rows) Note(table string) string {
+	return cmp.Or(r.roughly[table], r.unfollowed[table])
+}
+
+// candidates are the rows of a table that may be of the scope.
+func (r *Rows) candidates(table string) []PartRows {
+	if r.maybe != nil {
+		return r.maybe[table]
+	}
+	return r.Tables[table]
 }
 
 // Count returns the number of rows of a table.
@@ -59,49 +81,26 @@ func (r *Rows) Count(table string) (n int64) {
 // that they point at. It opens only chunks that can hold one of the keys that lead there. Of the index it reads only
 // what belongs to tables that keys lead to. MaxBytes bounds its memory.
 func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id string) (*Rows, error) {
-	r := &rowReader{plan: p, src: src, out: &Rows{Tables: map[string][]PartRows{}}, opened: map[repository.ChunkID]bool{}}
+	r := &rowReader{plan: p, src: src, encoding: m.Source.Encoding, opened: map[repository.ChunkID]bool{},
+		out: &Rows{Tables: map[string][]PartRows{}, roughly: map[string]string{}, unfollowed: map[string]string{}}}
 	for i := range m.Tables {
 		r.out.ChunksTotal += m.Tables[i].Chunks
 	}
 	root := p.Table(p.Root)
-	hash, err := hashText(root, p.RootKey, id)
-	if err != nil {
+	if err := r.addStart(root, id); err != nil {
 		return nil, err
 	}
-	start := &link{
-		child:   p.Root,
-		columns: []string{p.RootKey},
-		seen:    map[repository.KeyHash]bool{},
-		fresh:   []repository.KeyHash{hash},
-	}
-	r.links = append(r.links, start)
 	for _, e := range p.Owning {
-		r.links = append(r.links, &link{
-			child:         e.Child,
-			columns:       e.Columns,
-			parent:        e.Parent,
-			parentColumns: e.ParentColumns,
-			seen:          map[repository.KeyHash]bool{},
-		})
+		r.addLink(e, false)
 	}
 	for _, e := range p.Points { // walked backwards: from the owned row to the row it points at
 		if p.Table(e.Parent).Belongs == Shared {
-			r.links = append(r.links, &link{
-				child:         e.Parent,
-				columns:       e.ParentColumns,
-				parent:        e.Child,
-				parentColumns: e.Columns,
-				seen:          map[repository.KeyHash]bool{},
-			})
+			r.addLink(e, true)
 		}
 	}
 	for _, t := range p.Tables {
 		for _, part := range t.parts {
-			pr, err := r.part(t, part)
-			if err != nil {
-				return nil, err
-			}
-			r.parts = append(r.parts, pr)
+			r.parts = append(r.parts, r.part(t, part))
 		}
 	}
 	if err := r.run(ctx); err != nil {
@@ -122,7 +121,7 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 			r.out.Tables[part.table.Name] = append(r.out.Tables[part.table.Name], PartRows{part.part, part.kept})
 		}
 	}
-	return r.out, nil
+	return r.out, r.tell(id)
 }
 
 // link looks rows of child up by columns: the keys in seen, which rows of parent have in parentColumns. seen changes
@@ -130,6 +129,8 @@ func Read(ctx context.Context, p *Plan, m *repository.Manifest, src Chunks, id s
 type link struct {
 	child, parent          string
 	columns, parentColumns []string
+	forms                  []platform.Form // in which values are compared: equal values are equal in them
+	told                   []platform.Form // for who cannot ask a server
 	seen                   map[repository.KeyHash]bool
 	fresh                  []repository.KeyHash // found in this turn, looked up in the next
 }
@@ -142,6 +143,7 @@ type partReader struct {
 	in    []partKey         // by which rows of this part are found
 	out   []partKey         // which its rows lead on to
 	lists [][]string        // the column lists of in, then of out
+	forms [][]platform.Form // of lists
 	kept  [][]byte
 	have  map[place]map[int]bool // by group, its rows that are kept
 }
@@ -165,48 +167,41 @@ type partKey struct {
 }
 
 type rowReader struct {
-	plan  *Plan
-	src   Chunks
-	links []*link
-	parts []*partReader
-	out   *Rows
+	plan     *Plan
+	src      Chunks
+	encoding string
+	links    []*link
+	parts    []*partReader
+	out      *Rows
 
 	mu     sync.Mutex
 	opened map[repository.ChunkID]bool
 }
 
-func (r *rowReader) part(t *Table, part *repository.Table) (*partReader, error) {
-	p := &partReader{table: t, part: part}
-	filter := func(columns []string) int {
-		return slices.IndexFunc(part.FilterKeys, func(k []string) bool { return slices.Equal(k, columns) })
+func (r *rowReader) part(t *Table, part *repository.Table) *partReader {
+	p := &partReader{table: t, part: part, have: map[place]map[int]bool{}}
+	rel := r.relation(part)
+	filter := func(l *link) int {
+		for i, column := range l.columns {
+			if !rel.Form(column).IndexedAs(l.forms[i]) {
+				return -1
+			}
+		}
+		return slices.IndexFunc(part.FilterKeys, func(k []string) bool { return slices.Equal(k, l.columns) })
 	}
 	for _, l := range r.links {
 		if l.child == t.Name {
-			p.in = append(p.in, partKey{l, filter(l.columns)})
+			p.in = append(p.in, partKey{l, filter(l)})
+			p.lists, p.forms = append(p.lists, l.columns), append(p.forms, l.forms)
 		}
 	}
 	for _, l := range r.links {
 		if l.parent == t.Name {
 			p.out = append(p.out, partKey{link: l})
+			p.lists, p.forms = append(p.lists, l.parentColumns), append(p.forms, l.forms)
 		}
 	}
-	for _, k := range p.in {
-		p.lists = append(p.lists, k.link.columns)
-	}
-	for _, k := range p.out {
-		p.lists = append(p.lists, k.link.parentColumns)
-	}
-	if _, kept := relation(part).NewKeyReader(p.lists); len(kept) != len(p.lists) {
-		for _, list := range p.lists {
-			if !slices.ContainsFunc(kept, func(k []string) bool { return slices.Equal(k, list) }) {
-				return nil, keepsake.Errorf(keepsake.CodeUnsupported,
-					"table %s is reached through the columns %s, whose type cannot be followed: "+
-						"integers, UUIDs and text can", t.Name, strings.Join(list, ", "))
-			}
-		}
-	}
-	p.have = map[place]map[int]bool{}
-	return p, nil
+	return p
 }
 
 // groups splits a range's chunks into runs that hold whole rows.
@@ -248,43 +243,6 @@ func open(ctx context.Context, src Chunks, format string, group []repository.Chu
 		plain = append(plain, more...)
 	}
 	return fn(plain)
-}
-
-// typeOIDs are the types whose keys can be followed, as format_type() prints them.
-var typeOIDs = map[string]uint32{"bigint": 20, "smallint": 21, "integer": 23, "uuid": 2950, "text": 25,
-	"character varying": 1043}
-
-func typeOID(name string) uint32 {
-	base, _, _ := strings.Cut(name, "(")
-	return typeOIDs[base]
-}
-
-func relation(t *repository.Table) platform.Relation {
-	r := platform.Relation{Schema: t.Schema, Name: t.Name.Name, Format: t.Format}
-	for _, c := range t.Columns {
-		r.Columns = append(r.Columns, platform.Column{Name: c.Name, Type: c.Type, TypeOID: typeOID(c.Type)})
-	}
-	return r
-}
-
-// hashText hashes a value of one column given in text.
-func hashText(t *Table, column, value string) (repository.KeyHash, error) {
-	i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == column })
-	r := platform.Relation{Format: repository.FormatText}
-	if i >= 0 {
-		r.Columns = []platform.Column{{Name: column, TypeOID: typeOID(t.Columns[i].Type)}}
-	}
-	kr, kept := r.NewKeyReader([][]string{{column}})
-	if len(kept) != 1 {
-		return 0, keepsake.Errorf(keepsake.CodeUnsupported, "the key of %s has a type that cannot be looked up", t.Name)
-	}
-	escaped := strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`).Replace(value)
-	var hash repository.KeyHash
-	if err := kr.Keys([]byte(escaped+"\n"), func(_ int, h repository.KeyHash) { hash = h }); err != nil {
-		return 0, keepsake.Errorf(keepsake.CodeInvalid, "%q is no key of %s, whose column %s is of type %s", value, t.Name,
-			column, t.Columns[i].Type)
-	}
-	return hash, nil
 }
 
 // run follows the links until nothing new is found. Every turn looks up only keys that are new, so the number of turns
@@ -367,7 +325,7 @@ func (r *rowReader) search(ctx context.Context, p *partReader, group group) erro
 	have := p.have[group.place] // nobody else searches this group in this turn
 	r.mu.Unlock()
 	err := open(ctx, r.src, p.part.Format, group.chunks, func(plain []byte) (err error) {
-		f, err = p.look(plain, have)
+		f, err = p.look(r.relation(p.part), plain, have)
 		return err
 	})
 	if err != nil {
@@ -391,8 +349,8 @@ func (r *rowReader) search(ctx context.Context, p *partReader, group group) erro
 	p.kept = append(p.kept, f.rows...)
 	if r.out.bytes += f.size; r.out.bytes > MaxBytes {
 		return keepsake.Errorf(keepsake.CodeUnsupported,
-			"the scope has more than %d MiB of rows: restore the recovery point into a database of its own instead",
-			MaxBytes>>20)
+			"the scope has more than %d MiB of rows%s: restore the recovery point into a database of its own instead",
+			MaxBytes>>20, r.rough())
 	}
 	for j, k := range p.out {
 		k.link.fresh = append(k.link.fresh, f.keys[j]...)
@@ -401,8 +359,8 @@ func (r *rowReader) search(ctx context.Context, p *partReader, group group) erro
 }
 
 // look goes through the rows of a group, but for those that are kept already. It changes nothing that others see.
-func (p *partReader) look(plain []byte, have map[int]bool) (f found, err error) {
-	kr, _ := relation(p.part).NewKeyReader(p.lists)
+func (p *partReader) look(rel platform.Relation, plain []byte, have map[int]bool) (f found, err error) {
+	kr := rel.NewFormReader(p.lists, p.forms)
 	hashes, null := make([]repository.KeyHash, len(p.lists)), make([]bool, len(p.lists))
 	f.keys = make([][]repository.KeyHash, len(p.out))
 	for i := 0; len(plain) > 0; i++ {

@@ -450,24 +450,24 @@ func refuseChanged(ctx context.Context, tx pgx.Tx, t *TableChanges, s *shape) er
 			rows[i] = t.Changes[j]
 		}
 		from, args := values(t, columns(t.Key, Change.row), rows)
-		found, err := tx.Query(ctx, fmt.Sprintf("select %s from %s v join %s t on %s for update of t", live.images("t"), from,
-			s.rows(), same("t", t.Key, "v", t.Key)), args...)
+		found, err := tx.Query(ctx, fmt.Sprintf("select v.ks_n, %s from %s v join %s t on %s for update of t",
+			live.images("t"), from, s.rows(), s.same("t", "v", t.Key)), args...)
 		if err != nil {
 			return err
 		}
-		now := map[string][]*string{}
+		now := map[int64][]*string{}
+		var n int64
 		var image []*string
-		_, err = pgx.ForEachRow(found, []any{&image}, func() error {
-			row := slices.Clone(image)
-			now[joined(keyOf(t, row))] = row
+		_, err = pgx.ForEachRow(found, []any{&n, &image}, func() error {
+			now[n] = slices.Clone(image)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		for _, j := range batch {
+		for i, j := range batch {
 			c := &t.Changes[j]
-			row, there := now[joined(keyOf(t, c.row()))]
+			row, there := now[int64(i)+1]
 			switch {
 			case c.Before == nil && there:
 				c.Refused = "a row with this key was added since"

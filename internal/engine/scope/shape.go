@@ -19,6 +19,7 @@ type shape struct {
 	always      map[string]bool // identity columns that PostgreSQL fills by itself
 	stored      []string        // columns that no expression computes
 	loud        []loudTrigger
+	equal       map[string]equality // by column
 }
 
 // loudTrigger is a trigger or rule that fires although a restore asks for silence.
@@ -74,13 +75,17 @@ func shapesOf(ctx context.Context, tx pgx.Tx, names []string) (map[string]*shape
 	var partitioned bool
 	var always, stored []string
 	if _, err = pgx.ForEachRow(rows, []any{&table, &partitioned, &always, &stored}, func() error {
-		s := &shape{table: table, partitioned: partitioned, always: map[string]bool{}, stored: slices.Clone(stored)}
+		s := &shape{table: table, partitioned: partitioned, always: map[string]bool{}, stored: slices.Clone(stored),
+			equal: map[string]equality{}}
 		for _, c := range always {
 			s.always[c] = true
 		}
 		out[table] = s
 		return nil
 	}); err != nil {
+		return nil, err
+	}
+	if err := readEqualities(ctx, tx, names, out); err != nil {
 		return nil, err
 	}
 	return out, readLoud(ctx, tx, names, out)
@@ -187,14 +192,16 @@ func (t *TableChanges) refuseLoud(s *shape) {
 	}
 }
 
-// written are the columns that an update names. Those of the key are among them only where one is spelled otherwise
-// than at the recovery point and is equal to it all the same.
+// written are the columns that an update names: those of the key only where a row's key was another text that is equal.
 func (t *TableChanges) written(s *shape) []string {
-	respelled := slices.ContainsFunc(t.Changes, func(c Change) bool {
-		return c.Op == Update && c.Refused == "" && c.Before != nil && !equal(keyOf(t, c.Before), keyOf(t, c.After))
-	})
 	return slices.DeleteFunc(t.names(), func(c string) bool {
-		return slices.Contains(t.Key, c) && !respelled || s.always[c]
+		return s.always[c] || slices.Contains(t.Key, c) && !t.respelled(c)
+	})
+}
+
+func (t *TableChanges) respelled(column string) bool {
+	return slices.ContainsFunc(t.Changes, func(c Change) bool {
+		return c.Op == Update && !equal(pick(t, c.Before, []string{column}), pick(t, c.After, []string{column}))
 	})
 }
 
@@ -249,14 +256,26 @@ func hush(ctx context.Context, tx pgx.Tx) error {
 }
 
 // keepParents refuses to delete rows that others point at which are not deleted after all.
-func (p *Plan) keepParents(all []TableChanges) {
+func (l *live) keepParents(ctx context.Context, all []TableChanges) error {
 	byName := map[string]*TableChanges{}
 	for i := range all {
 		byName[all[i].Table] = &all[i]
 	}
+	edges := slices.Concat(l.plan.Owning, l.plan.Points)
+	spelled := make([]map[string][]string, len(edges))
+	for i, e := range edges {
+		child, parent := l.usable(e.Child), l.usable(e.Parent)
+		if l.plan.Wide || child == nil || parent == nil || !child.has(e.Columns) || !parent.has(e.ParentColumns) {
+			continue
+		}
+		var err error
+		if spelled[i], err = l.spellings(ctx, e, child.now(), parent.now()); err != nil {
+			return fmt.Errorf("check %s: %w", e.text(), err)
+		}
+	}
 	for again := true; again; {
 		again = false
-		for _, e := range slices.Concat(p.Owning, p.Points) {
+		for i, e := range edges {
 			child, parent := byName[e.Child], byName[e.Parent]
 			if e.Virtual || child == nil || parent == nil || !child.compares(e.Columns) ||
 				!parent.compares(e.ParentColumns) {
@@ -264,12 +283,17 @@ func (p *Plan) keepParents(all []TableChanges) {
 			}
 			stay := map[string]bool{}
 			for _, c := range child.Changes {
-				if c.Before != nil && c.Refused != "" {
-					stay[joined(pick(child, c.Before, e.Columns))] = true
+				if c.Before == nil || c.Refused == "" {
+					continue
+				}
+				key := joined(pick(child, c.Before, e.Columns))
+				stay[key] = true
+				for _, other := range spelled[i][key] {
+					stay[other] = true
 				}
 			}
-			for i := range parent.Changes {
-				c := &parent.Changes[i]
+			for j := range parent.Changes {
+				c := &parent.Changes[j]
 				if c.Op != Delete || c.Refused != "" {
 					continue
 				}
@@ -280,6 +304,7 @@ func (p *Plan) keepParents(all []TableChanges) {
 			}
 		}
 	}
+	return nil
 }
 
 // compares reports whether the columns are among those that are compared.

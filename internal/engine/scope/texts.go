@@ -14,6 +14,7 @@ type TableRows struct {
 	Belongs Belonging
 	Columns []repository.Column
 	Rows    [][]*string
+	Note    string // why rows may be missing or others' among them, in words; empty: neither
 }
 
 // Texts returns the rows of a scope in text, owned tables first. It needs no database.
@@ -21,7 +22,7 @@ func Texts(p *Plan, rows *Rows) ([]TableRows, error) {
 	r := NewReader()
 	var out []TableRows
 	for _, t := range append(p.Of(Owned), p.Of(Shared)...) {
-		list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns}
+		list := TableRows{Table: t.Name, Belongs: t.Belongs, Columns: t.Columns, Note: rows.Note(t.Name)}
 		for _, part := range rows.Tables[t.Name] {
 			for _, row := range part.Rows {
 				values, err := r.Values(part.Part, row)

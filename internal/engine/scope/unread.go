@@ -15,8 +15,8 @@ import (
 )
 
 // The types of the platform may have changed under the same name since the recovery point: a label of an enum was
-// renamed, a domain got a rule. What they do not read any more is refused row by row. Such a row stands in the temporary
-// table by its keys alone, so that nothing takes its live row for one that was added since.
+// renamed, a domain got a rule. What they do not read any more is refused row by row. Such a row stands in the
+// temporary table by its keys alone, so that nothing takes its live row for one that was added since.
 
 // mostUnread is how many rows of one table may be so. unreadBatch is how many are tried together.
 const (
@@ -84,8 +84,8 @@ func (l *live) standIn(ctx context.Context, t *liveTable, part *repository.Table
 	}
 	if len(t.unread)+len(t.lost) >= mostUnread {
 		return keepsake.Errorf(keepsake.CodeUnsupported,
-			"more than %s rows of %s cannot be read by the platform's types of today, such as this one: %s. Restore the recovery "+
-				"point into a database of its own instead.", keepsake.Count(mostUnread), t.Name, why)
+			"more than %s rows of %s cannot be read by the platform's types of today, such as this one: %s. Restore the "+
+				"recovery point into a database of its own instead.", keepsake.Count(mostUnread), t.Name, why)
 	}
 	unread := unreadRow{inOrder(part.Columns, t.Columns, values), why}
 	stripped := strip(part, row, len(t.unread), func(c repository.Column) bool {
@@ -173,8 +173,8 @@ func eachRow(from io.Reader, format string, fn func(row []byte) error) error {
 // refuseUnread refuses the rows that are not read at all, and to delete rows that may be one of them.
 func (t *liveTable) refuseUnread(c *TableChanges) {
 	if n := len(t.unread) + len(t.lost); n > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf("%s rows of the recovery point cannot be read by the platform's types of today "+
-			"and stay as they are, such as: %s", keepsake.Count(int64(n)), slices.Concat(t.unread, t.lost)[0].why))
+		c.Notes = append(c.Notes, fmt.Sprintf("%s rows of the recovery point cannot be read by the platform's types of "+
+			"today and stay as they are, such as: %s", keepsake.Count(int64(n)), slices.Concat(t.unread, t.lost)[0].why))
 	}
 	if len(t.lost) == 0 {
 		return

@@ -54,6 +54,15 @@ func Export(w io.Writer, tables []TableRows, as ExportAs) error {
 	if err != nil {
 		return err
 	}
+	if notes := notesOf(tables); notes != "" {
+		f, err := archive.Create(names.File("notes", ".txt"))
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(f, notes); err != nil {
+			return err
+		}
+	}
 	for _, t := range tables {
 		if len(t.Rows) == 0 {
 			continue
@@ -72,6 +81,17 @@ func Export(w io.Writer, tables []TableRows, as ExportAs) error {
 		}
 	}
 	return archive.Close()
+}
+
+// notesOf says which tables may lack rows, or have others' among them.
+func notesOf(tables []TableRows) string {
+	var b strings.Builder
+	for _, t := range tables {
+		if t.Note != "" {
+			b.WriteString(t.Table + ": " + t.Note + ".\n")
+		}
+	}
+	return b.String()
 }
 
 // ExportWide writes the same of whole tables, chunk by chunk: memory does not grow with them.

@@ -18,6 +18,7 @@ type WeddingAt struct {
 	Name        string
 	Tables      []scope.TableRows
 	Contacts    []scope.Contact // its vendors
+	Notes       []string        // tables that may lack rows, or have others' among them, in words
 	ChunksRead  int64
 	ChunksTotal int64
 }
@@ -49,6 +50,9 @@ func (s *ScopeAt) weddingAt() (WeddingAt, error) {
 		ChunksTotal: s.in.Rows.ChunksTotal,
 	}
 	for _, t := range tables {
+		if t.Note != "" {
+			out.Notes = append(out.Notes, t.Table+": "+t.Note)
+		}
 		i := slices.IndexFunc(t.Columns, func(c repository.Column) bool { return c.Name == s.in.NameOf })
 		if t.Table == s.in.Plan.Root && i >= 0 && len(t.Rows) > 0 && t.Rows[0][i] != nil {
 			out.Name = *t.Rows[0][i]

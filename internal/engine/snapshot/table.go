@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -82,7 +83,7 @@ func (b *backup) newTableRun(rel *platform.Relation, tier keepsake.Tier, keys []
 	t.left.Store(int64(len(t.ranges)))
 	known := previous // whose runs say of equal chunks what reading them again would
 	if known != nil && (known.Format != rel.Format || !slices.EqualFunc(known.FilterKeys, t.keys, slices.Equal) ||
-		!slices.Equal(known.Columns, columnsOf(rel))) {
+		!slices.Equal(known.Columns, columnsOf(rel)) || !maps.Equal(known.Equality, equalityOf(rel))) {
 		known = nil
 	}
 	if b.in.Type != keepsake.BackupFull && known != nil && rel.Access == "" && b.sameIdentity() &&
@@ -125,6 +126,19 @@ func columnsOf(rel *platform.Relation) []repository.Column {
 	return out
 }
 
+func equalityOf(rel *platform.Relation) map[string]string {
+	var out map[string]string
+	for _, c := range rel.Columns {
+		if c.Equal != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[c.Name] = c.Equal
+		}
+	}
+	return out
+}
+
 // finish makes the manifest's table, without its ranges: chunks may still be adopted from another run.
 func (t *tableRun) finish() repository.Table {
 	kind := repository.KindTable
@@ -140,6 +154,7 @@ func (t *tableRun) finish() repository.Table {
 		Tier:       t.tier,
 		Format:     t.rel.Format,
 		Columns:    columnsOf(t.rel),
+		Equality:   equalityOf(t.rel),
 		Key:        t.primary,
 		RangePages: t.pages,
 		Layout:     t.rel.Layout,
