@@ -380,7 +380,7 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 			Checked: in.scope.Holds(tier),
 		})
 	}
-	vm.Notices = append(vm.Notices, draw.SuspectNotice(p.Point)...)
+	vm.Notices = append(vm.Notices, doubtNotices(pages, p)...)
 	if p.Missing != "" {
 		vm.Notices = append(vm.Notices, ui.Notice{
 			Tone:  ui.ToneWarn,
@@ -389,6 +389,11 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 		})
 	}
 	return vm
+}
+
+// doubtNotices says that the recovery point is suspect, or that newer ones are, in the same words on each page.
+func doubtNotices(pages Pages, p console.PointDetail) []ui.Notice {
+	return append(draw.SuspectNotice(p.Point), draw.PassedNotices(p.Passed, pages.clock())...)
 }
 
 func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput,
@@ -404,6 +409,7 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		Word:    in.database,
 		Error:   fault,
 		BackURL: restoreAgain(c),
+		Notices: doubtNotices(pages, p),
 		Facts: append(draw.RestoreFacts(p, pages.clock())[:1],
 			ui.Fact{Label: "Into", Value: in.database + " on " + in.target},
 			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), in.scope.Words(""))},

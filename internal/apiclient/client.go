@@ -1309,9 +1309,12 @@ type Operation struct {
 	Organization *string `json:"organization,omitempty"`
 
 	// Platform Of which it is: the name that the configuration gives it
-	Platform string    `json:"platform"`
-	Point    *string   `json:"point,omitempty"`
-	Progress *Progress `json:"progress,omitempty"`
+	Platform string  `json:"platform"`
+	Point    *string `json:"point,omitempty"`
+
+	// PointWarnings What is doubtful of the recovery point that a restore takes, in words: it is suspect, or latest passed newer ones by that are. Of one that has ended, as it was when it was asked for. Lists show that, too
+	PointWarnings *[]string `json:"point_warnings,omitempty"`
+	Progress      *Progress `json:"progress,omitempty"`
 
 	// Protected Of a backup that is done: the 3-2-1 rule is met
 	Protected   *bool         `json:"protected,omitempty"`
@@ -1473,6 +1476,9 @@ type PointDetail struct {
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`
 
+	// Passed Of the recovery point that latest means: newer ones that it passes by because they are suspect, with why, in words. Absent: there are none
+	Passed *[]string `json:"passed,omitempty"`
+
 	// Platform Of which it is; absent where only the repository knows the point
 	Platform *string `json:"platform,omitempty"`
 
@@ -1565,7 +1571,7 @@ type Preview struct {
 	// Name What confirm must name
 	Name string `json:"name"`
 
-	// Passed Newer recovery points that latest passed by because they cannot be read, with why, in words. Absent: there are none
+	// Passed Newer recovery points that latest passed by because they cannot be read or are suspect, with why, and that this one is suspect, in words. Absent: there is none of that
 	Passed    *[]string `json:"passed,omitempty"`
 	Point     string    `json:"point"`
 	PointTime time.Time `json:"point_time"`

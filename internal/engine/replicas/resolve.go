@@ -95,7 +95,7 @@ type Passed struct {
 // Words says that an older recovery point is read instead.
 func (p Passed) Words() string {
 	if p.Suspect {
-		return "The newer recovery point " + p.ID + " is suspect, so an older one is taken. " + keepsake.MessageOf(p.Err)
+		return keepsake.PassedBy(p.ID, keepsake.MessageOf(p.Err))
 	}
 	return "The newer recovery point " + p.ID + " cannot be read, so an older one is taken. " +
 		keepsake.Sentence(keepsake.MessageOf(p.Err))
@@ -114,7 +114,7 @@ func (l Listing) Warnings() []string {
 		words = append(words, fmt.Sprintf("%d more before these were passed by as well.", more))
 	}
 	if l.Suspect != "" {
-		words = append(words, "This recovery point is suspect. "+l.Suspect)
+		words = append(words, keepsake.SuspectPoint(l.Suspect))
 	}
 	return words
 }
