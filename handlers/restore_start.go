@@ -391,9 +391,10 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 	return vm
 }
 
-// doubtNotices says that the recovery point is suspect, or that newer ones are, in the same words on each page.
+// doubtNotices says that the recovery point is suspect, that newer ones are, or that somebody's doubt may be unread, in
+// the same words on each page.
 func doubtNotices(pages Pages, p console.PointDetail) []ui.Notice {
-	return append(draw.SuspectNotice(p.Point), draw.PassedNotices(p.Passed, pages.clock())...)
+	return slices.Concat(draw.SuspectNotice(p.Point), draw.PassedNotices(p.Passed, pages.clock()), draw.UnreadNotice(p))
 }
 
 func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput,

@@ -36,6 +36,27 @@ func TestARecoveryPointIsTrustedOrNot(t *testing.T) {
 	s.post(page+"/trust", url.Values{}).want(http.StatusUnprocessableEntity)
 }
 
+// TestEachPageOfARestoreSaysThatADoubtMayBeUnread: a provider did not list its notes.
+func TestEachPageOfARestoreSaysThatADoubtMayBeUnread(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	const title = "Somebody may doubt this recovery point"
+	point := "/points/" + s.console.points[0].ID
+	if a := s.get(point).want(http.StatusOK); strings.Contains(a.text(), title) {
+		t.Error("all notes were read, and it speaks of a doubt")
+	}
+	s.console.points[0].NotesUnread = []string{"Provider offsite could not be asked. It refuses."}
+	form := s.get(point + "/restore")
+	for _, a := range []answer{s.get(point), form,
+		s.post(point+"/restore", fields(form.one("form", "action", point+"/restore")))} {
+		a.want(http.StatusOK).says(title, "could not all be read", "Provider offsite could not be asked. It refuses.")
+	}
+	if !strings.Contains(s.asked(http.MethodGet, "/api/backups/recovery-points/"+s.console.points[0].ID).body,
+		`"notes_unread":["Provider offsite`) {
+		t.Error("the API does not say so")
+	}
+}
+
 // TestEachPageOfARestoreSaysThatThePointIsSuspect, or that newer ones are: the form, its confirmation, the page of who
 // approves it, the report, and the API.
 func TestEachPageOfARestoreSaysThatThePointIsSuspect(t *testing.T) {

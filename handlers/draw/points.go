@@ -125,6 +125,18 @@ func PassedNotices(passed []console.SuspectPoint, clock format.Clock) (out []ui.
 	return out
 }
 
+// UnreadNotice says that somebody may doubt a recovery point in a note that could not be read.
+func UnreadNotice(d console.PointDetail) []ui.Notice {
+	if d.Detail == nil || len(d.Detail.NotesUnread) == 0 || d.Point.Suspect() {
+		return nil
+	}
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: "Somebody may doubt this recovery point",
+		Text:  keepsake.DoubtUnread(d.Detail.NotesUnread),
+	}}
+}
+
 // askedNotices says what was doubtful of a restore's recovery point, or is while the restore has not ended.
 func askedNotices(o console.Operation, clock format.Clock) (out []ui.Notice) {
 	if o.Asked == nil {
@@ -148,6 +160,7 @@ func pointNotices(d console.PointDetail, clock format.Clock) []ui.Notice {
 	var out []ui.Notice
 	out = append(out, SuspectNotice(d.Point)...)
 	out = append(out, PassedNotices(d.Passed, clock)...)
+	out = append(out, UnreadNotice(d)...)
 	if t := d.Point.LastTest; t != nil && t.Failed() {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneBad,

@@ -1419,9 +1419,10 @@ type Point struct {
 	Lacks       *string            `json:"lacks,omitempty"`
 
 	// LastTest Its newest proof or failure; absent: it was never tested
-	LastTest *Test   `json:"last_test,omitempty"`
-	Locked   *bool   `json:"locked,omitempty"`
-	Note     *string `json:"note,omitempty"`
+	LastTest    *Test     `json:"last_test,omitempty"`
+	Locked      *bool     `json:"locked,omitempty"`
+	Note        *string   `json:"note,omitempty"`
+	NotesUnread *[]string `json:"notes_unread,omitempty"`
 
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`
@@ -1470,8 +1471,9 @@ type PointDetail struct {
 	Missing *string `json:"missing,omitempty"`
 
 	// NotCarried What it does not hold, and why
-	NotCarried *[]NotCarried `json:"not_carried,omitempty"`
-	Note       *string       `json:"note,omitempty"`
+	NotCarried  *[]NotCarried `json:"not_carried,omitempty"`
+	Note        *string       `json:"note,omitempty"`
+	NotesUnread *[]string     `json:"notes_unread,omitempty"`
 
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`

@@ -169,3 +169,30 @@ func TestARestoreKnowsWhichPointsAreSuspect(t *testing.T) {
 	now, err = a.c.GetOperation(t.Context(), admin, o.ID)
 	says(now, err, late.ID, "")
 }
+
+// TestWhatPeopleSaidStaysWhileNotesCannotBeRead: a look at the repository that could not read all notes on a point, and
+// read nothing that decides, takes nobody's doubt away.
+func TestWhatPeopleSaidStaysWhileNotesCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("20261101T000000Z-01", time.Now().Add(-time.Hour), "local", "s3", "away")}
+	c := w.console(e)
+	id, p := e.points[0].ID, &e.points[0]
+	looks := func(trust keepsake.Trust, unread []string, want keepsake.Trust) {
+		t.Helper()
+		e.mu.Lock()
+		p.Trust, p.NotesUnread = trust, unread
+		e.mu.Unlock()
+		if err := c.SyncPoints(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := c.GetPoint(t.Context(), admin, id); err != nil || d.Point.Trust != want {
+			t.Errorf("%q and %q unread: %q is known, %v; want %q", trust, unread, d.Point.Trust, err, want)
+		}
+	}
+	why := []string{"Provider s3 could not be asked. It did not answer."}
+	looks(keepsake.TrustDoubted, nil, keepsake.TrustDoubted)
+	looks(keepsake.TrustUnsaid, why, keepsake.TrustDoubted)
+	looks(keepsake.TrustAccepted, why, keepsake.TrustAccepted)
+	looks(keepsake.TrustUnsaid, nil, keepsake.TrustUnsaid)
+}
