@@ -380,7 +380,7 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 			Checked: in.scope.Holds(tier),
 		})
 	}
-	vm.Notices = append(vm.Notices, draw.SuspectNotice(p.Point)...)
+	vm.Notices = append(vm.Notices, doubtNotices(pages, p)...)
 	if p.Missing != "" {
 		vm.Notices = append(vm.Notices, ui.Notice{
 			Tone:  ui.ToneWarn,
@@ -389,6 +389,12 @@ func restoreForm(c echo.Context, pages Pages, p console.PointDetail, targets []s
 		})
 	}
 	return vm
+}
+
+// doubtNotices says that the recovery point is suspect, that newer ones are, or that somebody's doubt may be unread, in
+// the same words on each page.
+func doubtNotices(pages Pages, p console.PointDetail) []ui.Notice {
+	return slices.Concat(draw.SuspectNotice(p.Point), draw.PassedNotices(p.Passed, pages.clock()), draw.UnreadNotice(p))
 }
 
 func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in restoreInput,
@@ -404,6 +410,7 @@ func restoreConfirm(c echo.Context, pages Pages, p console.PointDetail, in resto
 		Word:    in.database,
 		Error:   fault,
 		BackURL: restoreAgain(c),
+		Notices: doubtNotices(pages, p),
 		Facts: append(draw.RestoreFacts(p, pages.clock())[:1],
 			ui.Fact{Label: "Into", Value: in.database + " on " + in.target},
 			ui.Fact{Label: "What", Value: cmp.Or(in.limit(), in.scope.Words(""))},

@@ -114,6 +114,7 @@ type RestoreConfirm struct {
 	Shell   Shell
 	PointID string
 	Title   string
+	Notices []ui.Notice
 	Word    string  // what must be typed
 	Fields  []Field // the form so far, sent along
 	Facts   []ui.Fact

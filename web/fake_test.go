@@ -32,6 +32,7 @@ type fakeConsole struct {
 	operations map[string]console.Operation
 	logs       map[string][]console.LogLine
 	points     []console.Point
+	passed     []console.SuspectPoint // newer than any of them
 	events     chan console.Event
 	watching   chan context.Context // of the streams that were opened
 	startErr   error
@@ -336,7 +337,7 @@ func (f *fakeConsole) GetPoint(_ context.Context, a keepsake.Actor, id string) (
 	f.note(a)
 	for _, p := range f.points {
 		if p.ID == id {
-			return console.PointDetail{Point: p, Detail: &engine.PointDetail{
+			return console.PointDetail{Point: p, Passed: f.passed, Detail: &engine.PointDetail{
 				Point:      p.Point,
 				LSN:        "0/5A3F2B8",
 				SchemaSize: 2048,

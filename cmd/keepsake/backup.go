@@ -237,6 +237,10 @@ func (c *pointsCommand) Run(a *app) error {
 		printJSON(a.io.out, append([]engine.Point{}, points...)) // never null
 		return nil
 	}
+	if unread := notesUnread(points); len(unread) > 0 {
+		a.sayf("The notes on recovery points could not all be read, so somebody may have said in one that a point can, or "+
+			"cannot, be trusted. %s", strings.Join(unread, " "))
+	}
 	if len(points) == 0 {
 		a.printf("There is no recovery point yet: run keepsake backup.\n")
 		return nil
@@ -256,4 +260,16 @@ func (c *pointsCommand) Run(a *app) error {
 			size(p.BytesStored), size(p.BytesNew), protected, strings.Join(strings.Fields(p.Note), " "))
 	}
 	return w.Flush()
+}
+
+// notesUnread returns why notes on any of the points could not be read, each reason once.
+func notesUnread(points []engine.Point) (why []string) {
+	for _, p := range points {
+		for _, w := range p.NotesUnread {
+			if !slices.Contains(why, w) {
+				why = append(why, w)
+			}
+		}
+	}
+	return why
 }

@@ -7,6 +7,27 @@ import (
 	"github.com/wedsync/keepsake/internal/engine"
 )
 
+// TestASuspectBackupThatIsNotProtected says both, and ends with the code of the one that docs/command-line.md names.
+func TestASuspectBackupThatIsNotProtected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting[:1], season...)
+	w.must(t, exitDone, "init")
+	w.must(t, exitUnprotected, "backup")
+	if _, err := connect(t, w.platform).Exec(t.Context(), "truncate weddings, clients cascade"); err != nil {
+		t.Fatal(err)
+	}
+	o := w.must(t, exitUnprotected, "backup")
+	for _, words := range []string{"NOT PROTECTED: ", "SUSPECT: "} {
+		if !strings.Contains(o.out, words) {
+			t.Errorf("it does not say %q: %s", words, o.out)
+		}
+	}
+	both := document[engine.BackupResult](t, w.must(t, exitUnprotected, "backup", "--json"))
+	if both.Protected || len(both.Doubts) == 0 || both.Lacks == "" {
+		t.Errorf("the document says %+v", both)
+	}
+}
+
 // TestASuspectBackupAtTheCommandLine says what is wrong, ends with a code of its own, and is not the latest until
 // somebody accepts it.
 func TestASuspectBackupAtTheCommandLine(t *testing.T) {

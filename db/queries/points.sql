@@ -133,6 +133,13 @@ select * from recovery_points where platform = @platform and suspect and id > @a
 order by id desc
 limit @most;
 
+-- name: ListPassedPoints :many
+-- Those that are newer than the one that latest means and that it passes by.
+select * from recovery_points
+where platform = @platform and suspect and id > @after and backup_type in ('full', 'incremental')
+order by id desc
+limit @most;
+
 -- name: ListPoints :many
 select p.* from recovery_points p
 where p.platform = @platform and (@backup_type::text = '' or backup_type = @backup_type)

@@ -550,6 +550,76 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 	return items, nil
 }
 
+const listPassedPoints = `-- name: ListPassedPoints :many
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points
+where platform = $1 and suspect and id > $2 and backup_type in ('full', 'incremental')
+order by id desc
+limit $3
+`
+
+type ListPassedPointsParams struct {
+	Platform string
+	After    string
+	Most     int32
+}
+
+// Those that are newer than the one that latest means and that it passes by.
+func (q *Queries) ListPassedPoints(ctx context.Context, arg ListPassedPointsParams) ([]RecoveryPoint, error) {
+	rows, err := q.db.Query(ctx, listPassedPoints, arg.Platform, arg.After, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecoveryPoint
+	for rows.Next() {
+		var i RecoveryPoint
+		if err := rows.Scan(
+			&i.ID,
+			&i.Platform,
+			&i.TakenAt,
+			&i.BackupType,
+			&i.Note,
+			&i.Labels,
+			&i.Organization,
+			&i.OperationID,
+			&i.SourceDatabase,
+			&i.SourceServer,
+			&i.Tables,
+			&i.Rows,
+			&i.BytesRead,
+			&i.BytesStored,
+			&i.BytesNew,
+			&i.Chunks,
+			&i.ChunksNew,
+			&i.Seconds,
+			&i.Copies,
+			&i.Protected,
+			&i.Lacks,
+			&i.SeenAt,
+			&i.Locked,
+			&i.DataCompleteness,
+			&i.IntegrityScore,
+			&i.Covers,
+			&i.WeddingID,
+			&i.WeddingDate,
+			&i.WeddingMilestone,
+			&i.DaysBeforeWedding,
+			&i.TimelinePhase,
+			&i.WeddingMetadata,
+			&i.Doubts,
+			&i.Trust,
+			&i.Suspect,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listPointCopies = `-- name: ListPointCopies :many
 select p.id, p.platform, p.backup_type, p.copies, p.source_server, p.lacks, p.note, p.labels, p.locked, p.trust,
     coalesce((

@@ -23,6 +23,7 @@ type PointDetail struct {
 	RestoreSeconds float64               `json:"restore_seconds,omitempty" doc:"What restoring it is expected to take, at the speed of the newest whole restore"`
 	TableList      []engine.PointTable   `json:"table_list,omitempty"`
 	NotCarried     []keepsake.NotCarried `json:"not_carried,omitempty" doc:"What it does not hold, and why"`
+	Passed         []string              `json:"passed,omitempty" doc:"Of the recovery point that latest means: newer ones that it passes by because they are suspect, with why, in words. Absent: there are none"`
 	Missing        string                `json:"missing,omitempty" doc:"Why the tables cannot be listed"`
 }
 
@@ -153,6 +154,7 @@ func (h *actions) getPoint(ctx context.Context, in *PointID) (*struct{ Body Poin
 		Point:          pointOf(p.Point),
 		Tests:          each(p.Tests, testOf),
 		RestoreSeconds: p.RestoreSeconds,
+		Passed:         each(p.Passed, console.SuspectPoint.PassedBy),
 		Missing:        p.Missing,
 	}
 	if p.Detail != nil {

@@ -44,7 +44,7 @@ type Confirm struct {
 type Preview struct {
 	Point       string               `json:"point"`
 	PointTime   time.Time            `json:"point_time"`
-	Passed      []string             `json:"passed,omitempty" doc:"Newer recovery points that latest passed by because they cannot be read, with why, in words. Absent: there are none"`
+	Passed      []string             `json:"passed,omitempty" doc:"Newer recovery points that latest passed by because they cannot be read or are suspect, with why, and that this one is suspect, in words. Absent: there is none of that"`
 	Untried     string               `json:"untried,omitempty" doc:"Why it could not be tried whether the platform takes these rows: starting the restore may end with another preview, or be refused. Absent: it was tried, and the platform takes every row that is not refused"`
 	Name        string               `json:"name" doc:"What confirm must name"`
 	Mode        scope.Mode           `json:"mode"`

@@ -70,6 +70,7 @@ type Operation struct {
 	Target          string                 `json:"target,omitempty"`
 	Database        string                 `json:"database,omitempty"`
 	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers. Absent: it is no restore, or it takes one back that was of more than one wedding"`
+	PointWarnings   []string               `json:"point_warnings,omitempty" doc:"What is doubtful of the recovery point that a restore takes, in words: it is suspect, or latest passed newer ones by that are. Of one that has ended, as it was when it was asked for. Lists show that, too"`
 	Restore         string                 `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
 	RequestedBy     string                 `json:"requested_by"`
 	ApprovedBy      string                 `json:"approved_by,omitempty" doc:"Who else approved it, where that was needed"`
@@ -188,7 +189,7 @@ func operationOf(o console.Operation) Operation {
 		out.OK = &o.OK
 	}
 	if a := o.Asked; a != nil { // without the sealed address of another server: it is for the worker alone
-		out.Restore = a.Restore
+		out.Restore, out.PointWarnings = a.Restore, o.PointWarnings()
 		if !a.Scope.IsZero() {
 			out.Scope = new(Scope(a.Scope.Fields()))
 		}

@@ -178,8 +178,8 @@ func auditSentence(r audit.Row) string {
 	case r.Took > 0 && r.Outcome == audit.Allowed && detail["begun"] == nil:
 		b.WriteString(" (" + format.Duration(r.Took) + ")")
 	}
-	if r.Suspect() {
-		b.WriteString(", and the recovery point may show damage")
+	if words := r.SuspectWords(); words != "" {
+		b.WriteString(", and " + words)
 	} else if r.FellShort() {
 		b.WriteString(", which fell short of what it was for")
 	}

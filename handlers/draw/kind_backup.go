@@ -84,6 +84,15 @@ func backupResult(r engine.BackupResult) *views.Result {
 			keepsake.JudgeProtection(r.Copies).Remedy()
 		out.Next = append(out.Next, views.NextStep{Text: "See the providers and repair", URL: "/#providers"})
 	}
+	if words := keepsake.DoubtWords(r.Doubts); words != "" {
+		also := ""
+		if !r.Protected {
+			also = " It is not fully protected either. " + out.Text
+		}
+		out.Tone, out.Title = ui.ToneBad, "Saved, but it may show damage"
+		out.Text = words + " A restore of the latest recovery point takes an older one. Open this one, and say whether it " +
+			"can be trusted." + also
+	}
 	return out
 }
 

@@ -207,7 +207,7 @@ func TestAnIncompleteTestIsNoFailedOne(t *testing.T) {
 	}
 	d := console.PointDetail{Point: console.Point{Point: engine.Point{Protected: true}}, Tests: []console.PointTest{test}}
 	const words = "Checked at local and offsite; minio did not answer"
-	notices := pointNotices(d)
+	notices := pointNotices(d, format.Clock{})
 	if len(notices) != 1 || notices[0].Tone != ui.ToneWarn || !strings.HasPrefix(notices[0].Text, words+".") {
 		t.Errorf("notices: %+v", notices)
 	}

@@ -31,6 +31,7 @@ func Operation(shell views.Shell, o console.Operation, actor keepsake.Actor, lin
 		EventsURL: fmt.Sprintf("%s/events?after=%d", OperationURL(o.ID), o.EventID),
 		Log:       views.Log{Lines: LogLines(lines, clock)},
 		Approval:  approval(o, actor, clock),
+		Notices:   askedNotices(o, clock),
 	}
 	if vm.Running {
 		vm.Shell.Refresh = "5"

@@ -45,7 +45,7 @@ func Point(shell views.Shell, d console.PointDetail, lines []console.LogLine, cl
 		Type:    format.Title(p.Type) + " backup",
 		Note:    p.Note,
 		State:   pointState(p),
-		Notices: pointNotices(d),
+		Notices: pointNotices(d, clock),
 		Figures: append(pointFigures(p), proofFigures(d)...),
 		Copies:  copies(p.Copies),
 		Repair:  slices.ContainsFunc(p.Copies, func(cp keepsake.Copy) bool { return !cp.Confirmed }),
@@ -99,18 +99,68 @@ func SuspectNotice(p console.Point) []ui.Notice {
 	if !p.Suspect() {
 		return nil
 	}
-	return []ui.Notice{{
+	return []ui.Notice{suspectPoint(p.DoubtWords())}
+}
+
+func suspectPoint(why string) ui.Notice {
+	return ui.Notice{
 		Tone:  ui.ToneBad,
 		Title: "This recovery point may show damage",
-		Text: p.DoubtWords() + " Until somebody says that it can be trusted, a restore of the latest recovery point takes " +
+		Text: why + " Until somebody says that it can be trusted, a restore of the latest recovery point takes " +
 			"an older one, if there is one that is not suspect.",
+	}
+}
+
+// PassedNotices says which newer recovery points latest passes by, and leads to them.
+func PassedNotices(passed []console.SuspectPoint, clock format.Clock) (out []ui.Notice) {
+	for _, p := range passed {
+		out = append(out, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "A newer recovery point may show damage",
+			Text:  keepsake.PassedBy(p.ID+" of "+clock.Exact(p.Time), p.Why),
+			Href:  PointURL(p.ID),
+			Link:  "Look at it, and say whether it can be trusted",
+		})
+	}
+	return out
+}
+
+// UnreadNotice says that somebody may doubt a recovery point in a note that could not be read.
+func UnreadNotice(d console.PointDetail) []ui.Notice {
+	if d.Detail == nil || len(d.Detail.NotesUnread) == 0 || d.Point.Suspect() {
+		return nil
+	}
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: "Somebody may doubt this recovery point",
+		Text:  keepsake.DoubtUnread(d.Detail.NotesUnread),
 	}}
 }
 
+// askedNotices says what was doubtful of a restore's recovery point, or is while the restore has not ended.
+func askedNotices(o console.Operation, clock format.Clock) (out []ui.Notice) {
+	if o.Asked == nil {
+		return nil
+	}
+	for _, p := range o.Asked.Suspects {
+		n := suspectPoint(p.Why)
+		if p.ID != o.Point {
+			n = PassedNotices([]console.SuspectPoint{p}, clock)[0]
+		}
+		if !o.State.Active() {
+			n.Text = "When this restore was asked for: " + n.Text
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
 // pointNotices says what a person must know before they rely on a recovery point.
-func pointNotices(d console.PointDetail) []ui.Notice {
+func pointNotices(d console.PointDetail, clock format.Clock) []ui.Notice {
 	var out []ui.Notice
 	out = append(out, SuspectNotice(d.Point)...)
+	out = append(out, PassedNotices(d.Passed, clock)...)
+	out = append(out, UnreadNotice(d)...)
 	if t := d.Point.LastTest; t != nil && t.Failed() {
 		out = append(out, ui.Notice{
 			Tone:  ui.ToneBad,

@@ -1,12 +1,15 @@
 package draw
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/views/ui"
 )
 
 // TestARepairSaysWhatItRead: one that looked at names and sizes does not speak of whole copies.
@@ -66,5 +69,27 @@ func TestRestoreThatMayBeFinished(t *testing.T) {
 	if strings.Contains(r.Text, "is incomplete:") || !strings.Contains(r.Text, "is whole is not known") ||
 		!strings.Contains(r.Text, "keepsake_restore") {
 		t.Errorf("it says %q", r.Text)
+	}
+}
+
+// TestASuspectBackupSaysSo on its page, in the audit trail and in alerts, and whether it is protected, too.
+func TestASuspectBackupSaysSo(t *testing.T) {
+	t.Parallel()
+	doubts := []keepsake.Doubt{{Kind: keepsake.DoubtTable, Table: "public.guests", Before: 7200}}
+	const words = "Table public.guests no longer exists, and held 7,200 rows before."
+	for _, protected := range []bool{true, false} {
+		r := backupResult(engine.BackupResult{Doubts: doubts, Protected: protected, Lacks: "no offsite copy"})
+		if r.Tone != ui.ToneBad || r.Title != "Saved, but it may show damage" || !strings.HasPrefix(r.Text, words) ||
+			strings.Contains(r.Text, "no offsite copy") == protected {
+			t.Errorf("protected %v: %+v", protected, r)
+		}
+		entry := audit.Row{Action: string(audit.BackupEnd), Detail: fmt.Appendf(nil, `{"doubts":"x","protected":%v}`, protected)}
+		if said := entry.SuspectWords(); !strings.HasPrefix(said, "the recovery point may show damage") ||
+			strings.Contains(said, "not fully protected") == protected {
+			t.Errorf("protected %v: the trail says %q", protected, said)
+		}
+	}
+	if r := backupResult(engine.BackupResult{Protected: true}); r.Title != "Saved and protected" {
+		t.Errorf("%+v", r)
 	}
 }

@@ -163,8 +163,8 @@ func line(r audit.Row) string {
 		fmt.Sprintf("entry %d:", r.ID), r.Action, string(r.Outcome)}
 	if n := r.Exceptions(); n > 0 {
 		words = append(words, fmt.Sprintf("restored with exceptions: %d could not be made,", n))
-	} else if r.Suspect() {
-		words = append(words, "done, and the recovery point may show damage,")
+	} else if suspect := r.SuspectWords(); suspect != "" {
+		words = append(words, "done, and "+suspect+",")
 	} else if r.FellShort() {
 		words = append(words, "done, but fell short of what it was for,")
 	}

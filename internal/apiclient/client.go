@@ -1309,9 +1309,12 @@ type Operation struct {
 	Organization *string `json:"organization,omitempty"`
 
 	// Platform Of which it is: the name that the configuration gives it
-	Platform string    `json:"platform"`
-	Point    *string   `json:"point,omitempty"`
-	Progress *Progress `json:"progress,omitempty"`
+	Platform string  `json:"platform"`
+	Point    *string `json:"point,omitempty"`
+
+	// PointWarnings What is doubtful of the recovery point that a restore takes, in words: it is suspect, or latest passed newer ones by that are. Of one that has ended, as it was when it was asked for. Lists show that, too
+	PointWarnings *[]string `json:"point_warnings,omitempty"`
+	Progress      *Progress `json:"progress,omitempty"`
 
 	// Protected Of a backup that is done: the 3-2-1 rule is met
 	Protected   *bool         `json:"protected,omitempty"`
@@ -1416,9 +1419,10 @@ type Point struct {
 	Lacks       *string            `json:"lacks,omitempty"`
 
 	// LastTest Its newest proof or failure; absent: it was never tested
-	LastTest *Test   `json:"last_test,omitempty"`
-	Locked   *bool   `json:"locked,omitempty"`
-	Note     *string `json:"note,omitempty"`
+	LastTest    *Test     `json:"last_test,omitempty"`
+	Locked      *bool     `json:"locked,omitempty"`
+	Note        *string   `json:"note,omitempty"`
+	NotesUnread *[]string `json:"notes_unread,omitempty"`
 
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`
@@ -1467,11 +1471,15 @@ type PointDetail struct {
 	Missing *string `json:"missing,omitempty"`
 
 	// NotCarried What it does not hold, and why
-	NotCarried *[]NotCarried `json:"not_carried,omitempty"`
-	Note       *string       `json:"note,omitempty"`
+	NotCarried  *[]NotCarried `json:"not_carried,omitempty"`
+	Note        *string       `json:"note,omitempty"`
+	NotesUnread *[]string     `json:"notes_unread,omitempty"`
 
 	// Operation The backup that made it
 	Operation *string `json:"operation,omitempty"`
+
+	// Passed Of the recovery point that latest means: newer ones that it passes by because they are suspect, with why, in words. Absent: there are none
+	Passed *[]string `json:"passed,omitempty"`
 
 	// Platform Of which it is; absent where only the repository knows the point
 	Platform *string `json:"platform,omitempty"`
@@ -1565,7 +1573,7 @@ type Preview struct {
 	// Name What confirm must name
 	Name string `json:"name"`
 
-	// Passed Newer recovery points that latest passed by because they cannot be read, with why, in words. Absent: there are none
+	// Passed Newer recovery points that latest passed by because they cannot be read or are suspect, with why, and that this one is suspect, in words. Absent: there is none of that
 	Passed    *[]string `json:"passed,omitempty"`
 	Point     string    `json:"point"`
 	PointTime time.Time `json:"point_time"`

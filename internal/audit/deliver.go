@@ -79,6 +79,20 @@ func (r Row) Suspect() bool {
 	return r.Action == string(BackupEnd) && json.Unmarshal(r.Detail, &detail) == nil && detail.Doubts != ""
 }
 
+// SuspectWords says of a backup that ended with a suspect recovery point what is wrong with that; "" of anything else.
+func (r Row) SuspectWords() string {
+	var detail struct {
+		Protected *bool `json:"protected"`
+	}
+	switch {
+	case !r.Suspect():
+		return ""
+	case json.Unmarshal(r.Detail, &detail) == nil && detail.Protected != nil && !*detail.Protected:
+		return "the recovery point may show damage and is not fully protected"
+	}
+	return "the recovery point may show damage"
+}
+
 const (
 	// deliverMost is how many entries one message tells of at most.
 	deliverMost = 1000

@@ -300,7 +300,7 @@ func (backups) Describe(row operation.Operation, e *audit.Entry) {
 		e.WeddingID = o.Weddings[0].WeddingID
 	}
 	if o, err := operationOf(row); err == nil && o.Backup != nil && len(o.Backup.Doubts) > 0 {
-		e.Detail["doubts"] = keepsake.DoubtWords(o.Backup.Doubts)
+		e.Detail["doubts"], e.Detail["protected"] = keepsake.DoubtWords(o.Backup.Doubts), o.Backup.Protected
 		e.FellShort()
 	}
 }

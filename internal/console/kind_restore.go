@@ -73,10 +73,15 @@ func (c *Console) StartRestore(ctx context.Context, actor keepsake.Actor, in Sta
 	judge := c.judgeAlone(ctx, p, actor, point, &asked)
 	row := newOperation(actor, p, KindRestore)
 	row.PointID, row.Target, row.TargetDatabase, row.Provider = point, target.Name, in.Database, in.Provider
+	suspects, err := c.suspectsOf(ctx, p, actor, point)
+	if err != nil {
+		return refuse(err)
+	}
 	row.Restore, err = json.Marshal(RestoreAsked{
 		ScopedInput: ScopedInput{Scope: in.Scope},
 		TargetURL:   in.TargetURL,
 		Weddings:    asked.Weddings,
+		Suspects:    suspects,
 	})
 	if err != nil {
 		return refuse(fmt.Errorf("encode what is restored: %w", err))

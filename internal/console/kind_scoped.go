@@ -74,7 +74,25 @@ func (c *Console) PreviewScope(ctx context.Context, actor keepsake.Actor, in Sco
 	if err = p.watch.mustBeWritable(ctx); err == nil {
 		preview, err = p.Scopes.PreviewScope(ctx, in.scope())
 	}
+	if err == nil && in.Point != "latest" { // the engine says so of the word alone
+		err = c.addPassed(ctx, p, actor, preview)
+	}
 	return preview, c.recordRead(ctx, actor, audit.ScopePreview, in.Scope.Target(), in.detail(), err)
+}
+
+// addPassed says in a preview of the recovery point that latest means which newer ones it passes by: whoever looks at a
+// preview again names the point that the first one took.
+func (c *Console) addPassed(ctx context.Context, p *platform, actor keepsake.Actor, preview *scope.Preview) error {
+	suspects, err := c.suspectsOf(ctx, p, actor, preview.Point)
+	if err != nil {
+		return err
+	}
+	for _, s := range suspects {
+		if s.ID != preview.Point {
+			preview.Passed = append(preview.Passed, s.PassedBy())
+		}
+	}
+	return nil
 }
 
 func checkScoped(in ScopedInput) error {
@@ -103,6 +121,9 @@ type RestoreScopeInput struct {
 type RestoreAsked struct {
 	ScopedInput
 	Weddings int64 `json:"weddings,omitempty"` // how many the organization had when it was asked for
+	// Suspects is the recovery point that is restored, where it was suspect when that was asked for, or newer ones that
+	// latest passed by then. Of a restore that has not ended GetOperation says what holds now.
+	Suspects []SuspectPoint `json:"suspects,omitempty"`
 
 	// Into the live platform.
 	Name        string   `json:"name,omitempty"` // of the wedding, the organization or the tiers
@@ -190,6 +211,9 @@ func (c *Console) enqueueScoped(ctx context.Context, p *platform, actor keepsake
 	}
 	detail["restore"] = s.Restore
 	var err error
+	if s.Suspects, err = c.suspectsOf(ctx, p, actor, s.Point); err != nil {
+		return Operation{}, err
+	}
 	if row.Restore, err = json.Marshal(s); err != nil {
 		return Operation{}, fmt.Errorf("encode what is restored: %w", err)
 	}

@@ -47,6 +47,15 @@ func (c *Console) GetOperation(ctx context.Context, actor keepsake.Actor, id str
 	if err != nil {
 		return Operation{}, fmt.Errorf("read operation %s: %w", id, err)
 	}
+	if o.Asked != nil && o.Point != "" && o.State.Active() { // whoever approves it decides by what is known by now
+		p, err := c.platformNamed(o.Platform)
+		if err == nil {
+			o.Asked.Suspects, err = c.suspectsOf(ctx, p, actor, o.Point)
+		}
+		if err != nil {
+			return Operation{}, err
+		}
+	}
 	return o, nil
 }
 

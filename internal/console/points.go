@@ -187,6 +187,11 @@ func (c *Console) GetPoint(ctx context.Context, actor keepsake.Actor, id string)
 	if d.Point = points[0]; speed > 0 {
 		d.RestoreSeconds = float64(d.Point.BytesRead) / speed
 	}
+	if !d.Point.Suspect() {
+		if d.Passed, err = c.suspectsOf(ctx, p, actor, id); err != nil {
+			return d, err
+		}
+	}
 	if actor.Organization != "" {
 		d.Missing = hiddenDetail
 		return d, nil

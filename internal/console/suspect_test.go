@@ -116,3 +116,83 @@ func TestASuspectBackupIsLoudAndPassedBy(t *testing.T) {
 	}
 	overview(suspect, 0) // for want of another one
 }
+
+// TestARestoreKnowsWhichPointsAreSuspect: it records that its recovery point is suspect, or which newer ones latest
+// passed by. Who approves it learns what somebody has said since.
+func TestARestoreKnowsWhichPointsAreSuspect(t *testing.T) {
+	t.Parallel()
+	a := withApprovers(t)
+	sound := a.e.points[0].ID
+	const words = "Table public.guests no longer exists, and held 7,200 rows before."
+	late := fakePoint("20991123T080000Z-bb", time.Now(), "local", "s3", "away")
+	late.Doubts = []keepsake.Doubt{{Kind: keepsake.DoubtTable, Table: "public.guests", Before: 7200}}
+	critical := fakePoint("20991123T090000Z-cc", time.Now(), "local", "s3", "away")
+	critical.Type, critical.Doubts = string(keepsake.BackupCritical), late.Doubts
+	a.e.points = append(a.e.points, late, critical)
+	if err := a.c.SyncPoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	says := func(o console.Operation, err error, point, want string) {
+		t.Helper()
+		if got := strings.Join(o.PointWarnings(), "\n"); err != nil || o.Point != point || !strings.Contains(got, want) ||
+			want == "" && got != "" {
+			t.Errorf("of %s it says %q, %v; want %s, %q", o.Point, got, err, point, want)
+		}
+	}
+	passed := "The newer recovery point " + late.ID + " of "
+	proposed := a.wants(admin, console.ScopedInput{Scope: keepsake.Everything()}, false, console.StateProposed)
+	says(proposed, nil, sound, passed)
+	live := a.wants(admin, console.ScopedInput{Scope: keepsake.Everything()}, true, console.StateProposed)
+	says(live, nil, sound, passed)
+	for id, want := range map[string]int{"latest": 1, sound: 1, late.ID: 0} {
+		d, err := a.c.GetPoint(t.Context(), admin, id)
+		if err != nil || len(d.Passed) != want || want > 0 && (d.Passed[0].ID != late.ID || d.Passed[0].Why != words) {
+			t.Errorf("point %s: %+v, %v", id, d.Passed, err)
+		}
+	}
+	o, err := a.c.StartRestore(t.Context(), admin, console.StartRestoreInput{
+		Point:        late.ID,
+		Database:     "doubtful",
+		Confirmation: "doubtful",
+		Scope:        keepsake.Everything(),
+	})
+	says(o, err, late.ID, "This recovery point is suspect. "+words)
+
+	doubted, accepted := keepsake.TrustDoubted, keepsake.TrustAccepted
+	for id, trust := range map[string]*keepsake.Trust{sound: &doubted, late.ID: &accepted} {
+		if err := a.c.SavePoint(t.Context(), admin, console.SavePointInput{ID: id, Trust: trust}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now, err := a.c.GetOperation(t.Context(), admin, proposed.ID)
+	says(now, err, sound, "This recovery point is suspect. Somebody said that it cannot be trusted.")
+	now, err = a.c.GetOperation(t.Context(), admin, o.ID)
+	says(now, err, late.ID, "")
+}
+
+// TestWhatPeopleSaidStaysWhileNotesCannotBeRead: a look at the repository that could not read all notes on a point, and
+// read nothing that decides, takes nobody's doubt away.
+func TestWhatPeopleSaidStaysWhileNotesCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	e.points = []engine.Point{fakePoint("20261101T000000Z-01", time.Now().Add(-time.Hour), "local", "s3", "away")}
+	c := w.console(e)
+	id, p := e.points[0].ID, &e.points[0]
+	looks := func(trust keepsake.Trust, unread []string, want keepsake.Trust) {
+		t.Helper()
+		e.mu.Lock()
+		p.Trust, p.NotesUnread = trust, unread
+		e.mu.Unlock()
+		if err := c.SyncPoints(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := c.GetPoint(t.Context(), admin, id); err != nil || d.Point.Trust != want {
+			t.Errorf("%q and %q unread: %q is known, %v; want %q", trust, unread, d.Point.Trust, err, want)
+		}
+	}
+	why := []string{"Provider s3 could not be asked. It did not answer."}
+	looks(keepsake.TrustDoubted, nil, keepsake.TrustDoubted)
+	looks(keepsake.TrustUnsaid, why, keepsake.TrustDoubted)
+	looks(keepsake.TrustAccepted, why, keepsake.TrustAccepted)
+	looks(keepsake.TrustUnsaid, nil, keepsake.TrustUnsaid)
+}

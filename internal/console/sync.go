@@ -179,6 +179,11 @@ func markIn(p engine.Point) engine.PointMark {
 	return engine.PointMark{Note: p.Note, Labels: p.Labels, Locked: p.Locked, Trust: p.Trust}
 }
 
+// unreadMark reports whether the repository holds notes that could not be read, and none that decides anything could be.
+func unreadMark(p engine.Point) bool {
+	return len(p.NotesUnread) > 0 && p.Trust == keepsake.TrustUnsaid && !p.Locked
+}
+
 // sameMark reports whether both say the same, whoever wrote it and when.
 func sameMark(a, b engine.PointMark) bool {
 	return a.Note == b.Note && a.Locked == b.Locked && a.Trust == b.Trust && maps.Equal(a.Labels, b.Labels)
@@ -211,7 +216,8 @@ func (c *Console) savePoints(ctx context.Context, of *platform, points []engine.
 					if mark, err = markOf(before.Note, before.Labels, before.Locked, before.Trust); err != nil {
 						return err
 					}
-					if !sameMark(mark, marks[p.ID]) { // somebody has just saved it: the next look compares again
+					// Somebody has just saved it, or what they saved could not be read: the next look compares again.
+					if !sameMark(mark, marks[p.ID]) || unreadMark(p) {
 						p.Note, p.Labels, p.Locked, p.Trust = mark.Note, mark.Labels, mark.Locked, mark.Trust
 					}
 				}

@@ -250,6 +250,8 @@ type PointDetail struct {
 	// RestoreSeconds is how long restoring the point should take, by the speed of the newest whole restore. It is 0
 	// where none was measured.
 	RestoreSeconds float64
+	// Passed are newer suspect points that latest passes by, newest first and at most 3, where it means this one.
+	Passed []SuspectPoint
 }
 
 // AlarmKind says why the age of the last good backup is an alarm.

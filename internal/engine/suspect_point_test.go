@@ -1,11 +1,16 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
@@ -170,5 +175,73 @@ func TestABackupOfAnotherDatabaseIsSuspect(t *testing.T) {
 			t.Errorf("backup %d: %q", i, words)
 		}
 		wantLatest(t, e, points[0], "another database")
+	}
+}
+
+// silentNotes is a store that does not list its notes while it is told not to.
+type silentNotes struct {
+	storage.Provider
+	silent *atomic.Bool
+}
+
+func (s silentNotes) MakePlace(ctx context.Context) error { return storage.MakePlace(ctx, s.Provider) }
+
+func (s silentNotes) List(ctx context.Context, prefix string, fn func(storage.Object) error) error {
+	if s.silent.Load() && strings.HasPrefix(prefix, "notes/") {
+		return errors.New("the listing was refused")
+	}
+	return s.Provider.List(ctx, prefix, fn)
+}
+
+// TestADoubtThatMayBeUnreadIsSaid: where a provider does not list its notes, somebody may have said in one that a point
+// cannot be trusted. Whoever takes the point is told, and so is the next backup.
+func TestADoubtThatMayBeUnreadIsSaid(t *testing.T) {
+	t.Parallel()
+	url := testenv.DB(t)
+	run(t, url, "create table guests (id int primary key)", "insert into guests select generate_series(1, 20)")
+	list, silent := providers(t), &atomic.Bool{}
+	list[1].Store = silentNotes{list[1].Store, silent}
+	e := engineWith(t, url, list, repository.NewKeyFile())
+	first := backup(t, e, keepsake.BackupFull).Point
+	unread := func() (why string) {
+		t.Helper()
+		p, err := e.Point(t.Context(), "latest")
+		all, failed := e.Points(t.Context(), "")
+		if err != nil || failed != nil || len(all) == 0 || len(all[0].NotesUnread) != len(p.NotesUnread) {
+			t.Fatalf("%+v, %v; listed %+v, %v", p.Point, err, all, failed)
+		}
+		return strings.Join(p.NotesUnread, " ")
+	}
+	if why := unread(); why != "" {
+		t.Errorf("all notes can be read, and %q", why)
+	}
+	silent.Store(true)
+	if why := unread(); !strings.HasPrefix(why, "Provider "+list[1].Name+" could not be asked.") {
+		t.Errorf("the point says %q", why)
+	}
+	const warning = "The notes on this recovery point could not all be read, so somebody may have said in one that it " +
+		"cannot be trusted. Provider "
+	for _, point := range []string{"latest", first} {
+		w := &watcher{}
+		_, err := e.Restore(t.Context(), engine.RestoreInput{
+			Scope:  keepsake.Everything(),
+			Point:  point,
+			Target: keepsake.Secret(testenv.DB(t)),
+		}, w)
+		if err != nil || !slices.ContainsFunc(w.lines, func(l engine.LogLine) bool {
+			return l.Level == "warn" && strings.HasPrefix(l.Message, warning+list[1].Name)
+		}) {
+			t.Errorf("a restore of %s says %+v, %v", point, w.lines, err)
+		}
+	}
+	if sql, err := e.Schema(t.Context(), "latest", "", nil); err != nil || !strings.HasPrefix(sql, "-- "+warning) {
+		t.Errorf("the schema: %.200s, %v", sql, err)
+	}
+	w := &watcher{}
+	if _, err := e.Backup(t.Context(), engine.BackupInput{Type: keepsake.BackupIncremental}, w); err != nil ||
+		!slices.ContainsFunc(w.lines, func(l engine.LogLine) bool {
+			return strings.HasPrefix(l.Message, "The notes on recovery point "+first)
+		}) {
+		t.Errorf("a backup says %+v, %v", w.lines, err)
 	}
 }

@@ -80,6 +80,20 @@ func DoubtWords(doubts []Doubt) string {
 	return Sentence(strings.Join(said, "; "))
 }
 
+// PassedBy says that an older recovery point is taken than this one, which is suspect because of why, a sentence.
+func PassedBy(point, why string) string {
+	return "The newer recovery point " + point + " is suspect, so an older one is taken. " + why
+}
+
+// SuspectPoint says that the recovery point which is taken is suspect because of why, a sentence.
+func SuspectPoint(why string) string { return "This recovery point is suspect. " + why }
+
+// DoubtUnread says that the notes on the recovery point which is taken could not all be read, and why, in sentences.
+func DoubtUnread(why []string) string {
+	return "The notes on this recovery point could not all be read, so somebody may have said in one that it cannot be " +
+		"trusted. " + strings.Join(why, " ")
+}
+
 // Trust is what somebody said of a recovery point, whatever its backup found.
 type Trust string
 

@@ -27,6 +27,9 @@ type Listing struct {
 	Passed []Passed
 	// Suspect says in words that the point which was asked for by its id is suspect; "" where it is not.
 	Suspect string
+	// Unread says in words why somebody may have said of the point that was found that it cannot be trusted, and nobody
+	// could read that.
+	Unread []string
 
 	erasures map[string]map[string]bool // object → provider names
 }

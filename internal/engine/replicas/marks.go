@@ -54,37 +54,32 @@ func (s *Set) MarkPoint(ctx context.Context, id string, m PointMark) (Kept, erro
 // mark puts what people wrote to the points: one question to each provider, and one to a holder of each marked point
 // where its newest note is sound.
 func mark(ctx context.Context, r *Repo, from []Provider, points []report.Point) error {
-	places := markPlaces(ctx, from)
-	if ctx.Err() != nil {
+	k := NewMarks(r, from)
+	if k.list(ctx); ctx.Err() != nil {
 		return ctx.Err()
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelManifests)
 	for i := range points {
 		p := &points[i]
-		if len(places[p.ID]) == 0 {
-			continue
-		}
 		g.Go(func() error {
-			note, _, err := newestThatOpens(gctx, r, places[p.ID])
-			var m PointMark
-			// notes that cannot be read leave the point as it was made
-			if err == nil && note != nil && json.Unmarshal(note.Plain, &m) == nil {
+			m, unread, err := k.read(gctx, p.ID)
+			if m != nil {
 				p.Note, p.Locked, p.Trust = m.Note, m.Locked, m.Trust
 				p.Labels = maps.Clone(m.Labels)
 			}
+			p.NotesUnread = unread
 			return err
 		})
 	}
 	return g.Wait()
 }
 
-// markPlaces lists the notes on recovery points, by point and note.
-func markPlaces(ctx context.Context, from []Provider) map[string]map[string][]Provider {
+// markPlaces lists the notes on recovery points, by point and note, and returns who could not be asked for theirs.
+func markPlaces(ctx context.Context, from []Provider) (map[string]map[string][]Provider, map[string]error) {
 	places := map[string]map[string][]Provider{}
 	prefix := NotePrefix + pointTopics + "/"
-	// of one that does not list its notes, the others have them
-	all, _ := ListEverywhere(ctx, from, prefix, func(key string) bool {
+	all, failed := ListEverywhere(ctx, from, prefix, func(key string) bool {
 		id, _, found := strings.Cut(strings.TrimPrefix(key, prefix), "/")
 		return found && isNote(prefix+id+"/", key)
 	})
@@ -95,7 +90,7 @@ func markPlaces(ctx context.Context, from []Provider) map[string]map[string][]Pr
 		}
 		places[id][key] = holders
 	}
-	return places
+	return places, failed
 }
 
 // Marks are what people wrote to recovery points, listed once for all of them.
@@ -103,33 +98,54 @@ type Marks struct {
 	repo   *Repo
 	from   []Provider
 	places map[string]map[string][]Provider // by point and note; nil: not listed yet
+	failed map[string]error                 // providers whose notes could not be listed
 }
 
 // NewMarks returns the marks at these providers. It asks nothing yet.
 func NewMarks(r *Repo, from []Provider) *Marks { return &Marks{repo: r, from: from} }
 
-// Trust returns what somebody said of a recovery point.
-func (k *Marks) Trust(ctx context.Context, id string) (keepsake.Trust, error) {
+func (k *Marks) list(ctx context.Context) {
 	if k.places == nil {
-		k.places = markPlaces(ctx, k.from)
+		k.places, k.failed = markPlaces(ctx, k.from)
 	}
-	if len(k.places[id]) == 0 {
-		return keepsake.TrustUnsaid, ctx.Err()
-	}
-	note, _, err := newestThatOpens(ctx, k.repo, k.places[id])
-	if err != nil || note == nil {
-		return keepsake.TrustUnsaid, err
-	}
-	var said PointMark
-	if json.Unmarshal(note.Plain, &said) != nil { // what cannot be read leaves the point as it was made
-		return keepsake.TrustUnsaid, nil
-	}
-	return said.Trust, nil
 }
 
-// Suspect says why a recovery point is suspect, "" where it is not.
-func (k *Marks) Suspect(ctx context.Context, m *repository.Manifest) (string, error) {
-	trust, err := k.Trust(ctx, m.ID)
+// read returns the newest mark of a recovery point that opens, nil where there is none, and in words why newer ones may
+// be unread. What cannot be read leaves the point as it was made.
+func (k *Marks) read(ctx context.Context, id string) (m *PointMark, unread []string, err error) {
+	for _, u := range k.repo.Unasked(Listing{Failed: k.failed}) {
+		unread = append(unread, "Provider "+u.Provider+" could not be asked. "+keepsake.Sentence(u.Why))
+	}
+	if len(k.places[id]) == 0 {
+		return nil, unread, ctx.Err()
+	}
+	note, closed, err := newestThatOpens(ctx, k.repo, k.places[id])
+	for _, why := range closed {
+		unread = append(unread, keepsake.Sentence(why))
+	}
+	if err != nil || note == nil {
+		return nil, unread, err
+	}
+	m = &PointMark{}
+	if json.Unmarshal(note.Plain, m) != nil {
+		return nil, append(unread, "Its newest note is of a version that is not known here."), nil
+	}
+	return m, unread, nil
+}
+
+// Trust returns what somebody said of a recovery point, and in words why a newer word may be unread.
+func (k *Marks) Trust(ctx context.Context, id string) (keepsake.Trust, []string, error) {
+	k.list(ctx)
+	m, unread, err := k.read(ctx, id)
+	if m == nil {
+		return keepsake.TrustUnsaid, unread, err
+	}
+	return m.Trust, unread, err
+}
+
+// Suspect says why a recovery point is suspect, "" where it is not, and why somebody's doubt may be unread.
+func (k *Marks) Suspect(ctx context.Context, m *repository.Manifest) (words string, unread []string, err error) {
+	trust, unread, err := k.Trust(ctx, m.ID)
 	p := report.Point{Doubts: m.Doubts, Trust: trust}
-	return p.DoubtWords(), err
+	return p.DoubtWords(), unread, err
 }

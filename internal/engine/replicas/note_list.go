@@ -129,13 +129,13 @@ func isNote(prefix, key string) bool {
 
 // newestThatOpens reads the newest of the notes of one topic, by the providers that hold them. A name proves nothing:
 // whoever has a provider's credentials can put an object there under any. So the newest that opens counts; where none
-// does, nil is returned, and why.
+// does, nil is returned. Why newer ones do not open is returned too.
 func newestThatOpens(ctx context.Context, r *Repo, places map[string][]Provider) (*Note, []string, error) {
 	var missing []string
 	for _, key := range slices.Backward(slices.Sorted(maps.Keys(places))) {
 		note, why, err := readAnywhere(ctx, r, places[key], key)
 		if err != nil || note != nil {
-			return note, nil, err
+			return note, missing, err
 		}
 		missing = append(missing, why...)
 	}

@@ -33,7 +33,7 @@ func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Pro
 	if point != LatestWhole && point != "" {
 		m, damaged, err := s.ReadLoaded(ctx, r, l, providers, point)
 		if err == nil {
-			l.Suspect, err = marks.Suspect(ctx, m)
+			l.Suspect, l.Unread, err = marks.Suspect(ctx, m)
 		}
 		return m, l, damaged, err
 	}
@@ -46,14 +46,15 @@ func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Pro
 	for _, id := range l.NewestFirst() {
 		m, bad, err := s.ReadManifest(ctx, r, l.Holders(providers, id), id)
 		damaged = append(damaged, bad...)
-		why := ""
+		why, unread := "", []string(nil)
 		if err == nil {
-			why, err = marks.Suspect(ctx, m)
+			why, unread, err = marks.Suspect(ctx, m)
 		}
 		whole := err == nil && (m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental)
 		if whole && why == "" {
 			var bad []report.VerifyFinding
 			if bad, err = s.load(ctx, r, l, providers, m); err == nil {
+				l.Unread = unread
 				return m, l, append(damaged, bad...), nil
 			}
 			damaged = append(damaged, bad...)
@@ -95,7 +96,7 @@ type Passed struct {
 // Words says that an older recovery point is read instead.
 func (p Passed) Words() string {
 	if p.Suspect {
-		return "The newer recovery point " + p.ID + " is suspect, so an older one is taken. " + keepsake.MessageOf(p.Err)
+		return keepsake.PassedBy(p.ID, keepsake.MessageOf(p.Err))
 	}
 	return "The newer recovery point " + p.ID + " cannot be read, so an older one is taken. " +
 		keepsake.Sentence(keepsake.MessageOf(p.Err))
@@ -114,12 +115,15 @@ func (l Listing) Warnings() []string {
 		words = append(words, fmt.Sprintf("%d more before these were passed by as well.", more))
 	}
 	if l.Suspect != "" {
-		words = append(words, "This recovery point is suspect. "+l.Suspect)
+		words = append(words, keepsake.SuspectPoint(l.Suspect))
+	} else if len(l.Unread) > 0 {
+		words = append(words, keepsake.DoubtUnread(l.Unread))
 	}
 	return words
 }
 
 // WithoutDoubts is the listing without what is wrong with suspect points, which is about everybody's tables.
+// It does not say either what is wrong with a provider.
 func (l Listing) WithoutDoubts() Listing {
 	l.Passed = slices.Clone(l.Passed)
 	for i := range l.Passed {
@@ -129,6 +133,9 @@ func (l Listing) WithoutDoubts() Listing {
 	}
 	if l.Suspect != "" {
 		l.Suspect = "Its page says why."
+	}
+	if len(l.Unread) > 0 {
+		l.Unread = []string{"Its page says why."}
 	}
 	return l
 }

@@ -78,6 +78,8 @@ type Point struct {
 	Copies      []keepsake.Copy        `json:"copies"`
 	Protected   bool                   `json:"protected"`
 	Lacks       string                 `json:"lacks,omitempty"`
+	// NotesUnread says in words why not all notes on the point could be read. Somebody may doubt it in one of those.
+	NotesUnread []string `json:"notes_unread,omitempty"`
 	// Unknown names the providers that could not be asked whether they hold the point. They may hold it.
 	Unknown []string `json:"unknown,omitempty"`
 	// Covers says what the point covers, or is nil where its manifest does not tell. A list does not show it.

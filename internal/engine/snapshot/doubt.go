@@ -3,6 +3,7 @@ package snapshot
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
@@ -39,7 +40,7 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 		if id > b.parent.ID {
 			continue
 		}
-		m, trust, err := b.judged(ctx, marks, live, id)
+		m, trust, unread, err := b.judged(ctx, marks, live, id)
 		if err == nil && m != b.parent && m.Type != keepsake.BackupCritical && !trust.Suspect(m.Doubts) {
 			m, _, err = b.Replicas.ReadLoaded(ctx, b.repo, b.listing, live, id)
 		}
@@ -55,6 +56,7 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 		case m.Compared == "" && trust != keepsake.TrustAccepted && repository.WriterMade(id):
 			unheard = cmp.Or(unheard, m)
 		default:
+			b.warnUnread(id, unread)
 			return m, nil
 		}
 	}
@@ -64,14 +66,22 @@ func (b *backup) trusted(ctx context.Context) (*repository.Manifest, error) {
 
 // judged reads a recovery point's manifest, without its index, and what somebody said of it.
 func (b *backup) judged(ctx context.Context, marks *replicas.Marks, live []replicas.Provider, id string) (
-	m *repository.Manifest, trust keepsake.Trust, err error) {
+	m *repository.Manifest, trust keepsake.Trust, unread []string, err error) {
 	if m = b.parent; id != m.ID {
 		if m, _, err = b.Replicas.ReadManifest(ctx, b.repo, b.listing.Holders(live, id), id); err != nil {
-			return nil, trust, err
+			return nil, trust, nil, err
 		}
 	}
-	trust, err = marks.Trust(ctx, id)
-	return m, trust, err
+	trust, unread, err = marks.Trust(ctx, id)
+	return m, trust, unread, err
+}
+
+// warnUnread says that a doubt may be unread of the recovery point which this one is compared with.
+func (b *backup) warnUnread(id string, why []string) {
+	if len(why) > 0 {
+		b.track.Warnf("The notes on recovery point %s, which this one is compared with, could not all be read, so somebody "+
+			"may have said in one that it cannot be trusted. %s", id, strings.Join(why, " "))
+	}
 }
 
 // holding sums a recovery point's partitions up. Large objects belong to no table of the platform's.

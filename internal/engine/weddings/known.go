@@ -155,7 +155,7 @@ func (by *Finder) readBefore(
 		if err != nil { // what cannot be read cannot help
 			continue
 		}
-		if words, err := marks.Suspect(ctx, m); err != nil || words != "" {
+		if words, _, err := marks.Suspect(ctx, m); err != nil || words != "" {
 			continue // perhaps of another database
 		}
 		hash := by.weddingsHash(m)
