@@ -76,6 +76,10 @@ func (c *markCommand) Run(a *app) error {
 	}
 	c.change = audit.Change(map[string]any{"note": p.Note, "labels": p.Labels, "locked": p.Locked,
 		"trust": p.Trust}, map[string]any{"note": m.Note, "labels": m.Labels, "locked": m.Locked, "trust": m.Trust})
+	for _, why := range p.NotesUnread {
+		a.sayf("What was said of this point before could not all be read, and this mark takes its place: look at the "+
+			"point again when it can. %s", why)
+	}
 	p.Note, p.Labels, p.Locked, p.Trust = m.Note, m.Labels, m.Locked, m.Trust
 	if len(kept.Missing) > 0 {
 		a.sayf("The mark is %s. keepsake repair copies it.", kept)
