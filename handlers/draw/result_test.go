@@ -83,7 +83,10 @@ func TestASuspectBackupSaysSo(t *testing.T) {
 			strings.Contains(r.Text, "no offsite copy") == protected {
 			t.Errorf("protected %v: %+v", protected, r)
 		}
-		entry := audit.Row{Action: string(audit.BackupEnd), Detail: fmt.Appendf(nil, `{"doubts":"x","protected":%v}`, protected)}
+		entry := audit.Row{
+			Action: string(audit.BackupEnd),
+			Detail: fmt.Appendf(nil, `{"doubts":"x","protected":%v}`, protected),
+		}
 		if said := entry.SuspectWords(); !strings.HasPrefix(said, "the recovery point may show damage") ||
 			strings.Contains(said, "not fully protected") == protected {
 			t.Errorf("protected %v: the trail says %q", protected, said)

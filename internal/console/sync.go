@@ -179,7 +179,7 @@ func markIn(p engine.Point) engine.PointMark {
 	return engine.PointMark{Note: p.Note, Labels: p.Labels, Locked: p.Locked, Trust: p.Trust}
 }
 
-// unreadMark reports whether the repository holds notes that could not be read, and none that decides anything could be.
+// unreadMark reports whether the repository holds notes that could not be read, and none that decides anything was.
 func unreadMark(p engine.Point) bool {
 	return len(p.NotesUnread) > 0 && p.Trust == keepsake.TrustUnsaid && !p.Locked
 }

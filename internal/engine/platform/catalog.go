@@ -202,7 +202,8 @@ func (c *Catalog) readColumns(ctx context.Context, conn *pgx.Conn) error {
 	var oid, typ, collation int64
 	var name, format, generated, layout string
 	var dropped bool
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &typ, &collation, &format, &dropped, &generated, &layout}, func() error {
+	into := []any{&oid, &name, &typ, &collation, &format, &dropped, &generated, &layout}
+	_, err = pgx.ForEachRow(rows, into, func() error {
 		r := byOID[uint32(oid)]
 		if r == nil {
 			return nil

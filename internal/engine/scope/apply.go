@@ -46,6 +46,7 @@ type writer struct {
 	batch   int
 	done    func(rows int64) // called after every batch
 	careful bool             // rows that the platform does not take are refused one by one
+	until   time.Time        // when a preview gives up and waits for no lock; zero: it is none
 }
 
 func newWriter(tx pgx.Tx, shapes map[string]*shape) writer {
@@ -174,6 +175,9 @@ func (w writer) write(ctx context.Context, tables []TableChanges) (a Applied, er
 
 // make makes the changes of a step.
 func (w writer) make(ctx context.Context, s step) error {
+	if !w.until.IsZero() && time.Now().After(w.until) {
+		return errSlow
+	}
 	n, err := s.exec(ctx, s.table, s.rows, s.places)
 	if err != nil {
 		return err
@@ -197,10 +201,17 @@ func (w writer) holdAll(ctx context.Context, tables []TableChanges) error {
 		if len(at) == 0 {
 			continue
 		}
-		refused, err := w.behind(ctx, func() (err error) {
+		hold := func() (err error) {
 			t.places, err = w.hold(ctx, t, at)
 			return err
-		})
+		}
+		refused, err := w.behind(ctx, hold)
+		for try := 1; stateOf(err) == pgerrcode.LockNotAvailable && !w.until.IsZero() && try < mostTries; try++ {
+			if err := pause(ctx, firstPause); err != nil {
+				return err
+			}
+			refused, err = w.behind(ctx, hold)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.Table, err)
 		}
@@ -226,6 +237,24 @@ func unmoved(t *TableChanges, list []column) ([]column, string) {
 // spot is where a live row lies: its table or partition, and its tuple there.
 type spot struct{ table, ctid string }
 
+// waiting is what a statement says that locks rows. Who waits for a lock of a session that waits for this one's may end
+// that session, as a deadlock; a preview ends none.
+func (w writer) waiting() string {
+	if w.until.IsZero() {
+		return ""
+	}
+	return " nowait"
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // hold locks the live rows that some of the table's changes are about, and returns where they lie, by change. It
 // returns errMoved unless each is as the preview showed it.
 func (w writer) hold(ctx context.Context, t *TableChanges, at []int) ([]spot, error) {
@@ -238,8 +267,8 @@ func (w writer) hold(ctx context.Context, t *TableChanges, at []int) ([]spot, er
 		all, condition := unmoved(t, columns(t.Key, before))
 		from, args := values(t, all, rows)
 		found, err := w.tx.Query(ctx, fmt.Sprintf("select v.ks_n, t.tableoid::oid::text, t.ctid::text from %s t join %s v "+
-			"on %s and %s for update of t", w.shapes[t.Table].rows(), from, w.shapes[t.Table].same("t", "v", t.Key),
-			condition), args...)
+			"on %s and %s for update of t%s", w.shapes[t.Table].rows(), from, w.shapes[t.Table].same("t", "v", t.Key),
+			condition, w.waiting()), args...)
 		if err != nil {
 			return nil, err
 		}

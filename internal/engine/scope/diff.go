@@ -39,6 +39,7 @@ func (l *live) diff(ctx context.Context, mode Mode) ([]TableChanges, error) {
 		c.refuseLoud(t.shape)
 		out = append(out, c)
 	}
+	l.keepLost(out)
 	for i := range out {
 		if err := l.refuseTaken(ctx, &out[i], mode); err != nil {
 			return nil, fmt.Errorf("look for rows in the way in %s: %w", out[i].Table, err)

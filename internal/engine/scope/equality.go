@@ -146,6 +146,11 @@ func (l *live) prune(ctx context.Context, id string) error {
 				backwards && parent.Belongs != Shared {
 				continue
 			}
+			if !child.gone && !child.has(e.Columns) || !parent.gone && !parent.has(e.ParentColumns) {
+				return keepsake.Errorf(keepsake.CodeUnsupported, "which rows belong here is told by columns that were changed "+
+					"since (%s), and only today's platform could compare their values: restore the recovery point into a database "+
+					"of its own instead", e.text())
+			}
 			found, from := child.point()+" c", parent.point()+" p"
 			where := "not c.ks_led and exists (select from %s where p.ks_led"
 			if backwards {

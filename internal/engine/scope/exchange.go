@@ -13,7 +13,8 @@ import (
 
 func shelf(t *TableChanges) string { return fmt.Sprintf("pg_temp.ks_o_%d", t.n) }
 
-// makeShelves makes the shelves of the tables whose rows change places.
+// makeShelves makes the shelves of the tables whose rows change places. It asks for their columns again: now that rows
+// are locked nobody can add one.
 func (w writer) makeShelves(ctx context.Context, tables []TableChanges) error {
 	for i := range tables {
 		t := &tables[i]
@@ -21,7 +22,18 @@ func (w writer) makeShelves(ctx context.Context, tables []TableChanges) error {
 			continue
 		}
 		t.n = i
+		if err := refuseEvents(ctx, w.tx); err != nil {
+			return err
+		}
 		s := w.shapes[t.Table]
+		now, err := shapesOf(ctx, w.tx, []string{t.Table})
+		if err != nil {
+			return err
+		}
+		if now[t.Table] == nil {
+			return fmt.Errorf("%s is not there any more: %w", t.Table, errMoved)
+		}
+		s.stored = now[t.Table].stored
 		if _, err := w.tx.Exec(ctx, fmt.Sprintf("create temp table ks_o_%d on commit drop as select t.tableoid as ks_table, "+
 			"t.ctid as ks_ctid, %s from %s t where false", i, list("t.", s.stored), s.rows())); err != nil {
 			return fmt.Errorf("%s: %w", t.Table, err)
@@ -46,7 +58,7 @@ func (w writer) putIn(ctx context.Context, t *TableChanges, rows []Change, place
 	picked := make([]string, len(s.stored))
 	for i, name := range s.stored {
 		picked[i] = "o." + quote(name)
-		if slices.Contains(known, name) {
+		if slices.Contains(known, name) && !s.always[name] { // as an update leaves it
 			picked[i] = "v." + quote(name)
 		}
 	}

@@ -124,7 +124,7 @@ func (r *rowReader) addLink(e Edge, backwards bool) {
 // note notes what a link cannot say for certain.
 func (r *rowReader) note(l *link, table string) {
 	for i, form := range l.forms {
-		if form.Exact() {
+		if form.Exact() && form == l.told[i] {
 			continue
 		}
 		r.out.inexact = true

@@ -119,8 +119,8 @@ func (w writer) orphansOf(ctx context.Context, k reference, t *TableChanges, nam
 		batch := distinct[first:min(first+1000, len(distinct))]
 		from, args := values(t, columns(names, side), batch)
 		if written {
-			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p", from, parent,
-				k.leads("v", names, "p", k.ParentColumns)), args...); err != nil {
+			if _, err := w.tx.Exec(ctx, fmt.Sprintf("select from %s v join %s p on %s for key share of p%s", from, parent,
+				k.leads("v", names, "p", k.ParentColumns), w.waiting()), args...); err != nil {
 				return nil, err
 			}
 		}

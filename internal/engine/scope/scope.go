@@ -33,11 +33,11 @@ const longestName = 200
 
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long
 // behind it, and it gives up rather than queue in front of them.
-// A preview gives up before the second in which PostgreSQL looks for deadlocks, so that it ends no session of others.
+// trialLockTimeout is for what a preview locks by writing: it gives up at once, so that nobody waits in a circle.
 const (
-	lockTimeout        = "2s"
-	previewLockTimeout = "500ms"
-	statementTimeout   = "60s"
+	lockTimeout      = "2s"
+	trialLockTimeout = "20ms"
+	statementTimeout = "60s"
 )
 
 // Compare compares a scope with the platform, and writes nothing but temporary tables of its own session. What it
@@ -51,7 +51,8 @@ func Compare(ctx context.Context, conn *pgx.Conn, in Input) (*Preview, error) {
 }
 
 // MakePreview compares a scope with the platform, and tries behind a savepoint whether the platform takes the rows. It
-// takes everything back. Where it cannot be tried, the preview says why.
+// takes everything back, but for numbers that defaults take out of sequences. Where it cannot be tried, the preview
+// says why.
 func MakePreview(ctx context.Context, conn *pgx.Conn, in Input) (p *Preview, err error) {
 	err = retry(ctx, func() error {
 		p, err = compared(ctx, conn, in, true)
@@ -61,7 +62,11 @@ func MakePreview(ctx context.Context, conn *pgx.Conn, in Input) (p *Preview, err
 	if why == "" || ctx.Err() != nil {
 		return p, err
 	}
-	if p, err = compared(ctx, conn, in, false); err == nil {
+	err = retry(ctx, func() error {
+		p, err = compared(ctx, conn, in, false)
+		return err
+	})
+	if err == nil {
 		p.Untried = why
 	}
 	return p, err
@@ -69,29 +74,52 @@ func MakePreview(ctx context.Context, conn *pgx.Conn, in Input) (p *Preview, err
 
 // untried says why the rows could not be tried although they can be compared; "" where that is not the reason.
 func untried(err error) string {
+	const may = " Bringing them back may end with another preview."
 	switch state := stateOf(err); {
 	case errors.Is(err, errSilence):
 		return keepsake.MessageOf(err)
+	case state == pgerrcode.InsufficientPrivilege:
+		return "The platform's role lacks a right that bringing these rows back needs: " + refusal(err) + "."
+	case errors.Is(err, errSlow), state == pgerrcode.QueryCanceled:
+		return "Trying all these rows on the platform would lock them for too long, so it was not tried whether it takes " +
+			"them." + may
 	case errors.Is(err, errMoved), state == pgerrcode.LockNotAvailable, state == pgerrcode.SerializationFailure,
-		state == pgerrcode.DeadlockDetected, state == pgerrcode.QueryCanceled:
-		return "The platform is using these rows just now, so it was not tried whether it takes them. Bringing them back " +
-			"may end with another preview."
+		state == pgerrcode.DeadlockDetected:
+		return "The platform is using these rows just now, so it was not tried whether it takes them." + may
 	}
 	return ""
 }
 
+// compared compares in a transaction that ends with nothing changed. Where it is tried whether the platform takes the
+// rows, that waits for nobody's lock.
 func compared(ctx context.Context, conn *pgx.Conn, in Input, tried bool) (p *Preview, err error) {
 	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) (err error) {
-		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+previewLockTimeout+"'"); err != nil {
-			return err
+		var settle func(*Preview, *live) error
+		if tried {
+			settle = func(p *Preview, l *live) error {
+				if _, err := tx.Exec(ctx, "set local lock_timeout = '"+trialLockTimeout+"'"); err != nil {
+					return err
+				}
+				w := newWriter(tx, l.shapes)
+				w.until = time.Now().Add(trialTime)
+				return l.try(ctx, w, p.Tables)
+			}
 		}
-		p, _, err = compare(ctx, tx, in, tried)
+		p, _, err = compare(ctx, tx, in, settle)
 		if err != nil {
 			return err
 		}
 		return tx.Rollback(ctx)
 	})
 	return p, err
+}
+
+// try refuses what the platform does not take.
+func (l *live) try(ctx context.Context, w writer, tables []TableChanges) error {
+	if err := w.holdAll(ctx, tables); err != nil {
+		return err
+	}
+	return w.settle(ctx, tables, func() error { return l.spread(ctx, tables) })
 }
 
 // inTx runs do in a transaction. Whoever writes does so under READ COMMITTED: the check of foreign keys must see rows
@@ -113,7 +141,8 @@ func inTx(ctx context.Context, conn *pgx.Conn, level pgx.TxIsoLevel, do func(pgx
 	return do(tx)
 }
 
-func compare(ctx context.Context, tx pgx.Tx, in Input, tried bool) (*Preview, *live, error) {
+// compare compares and seals what it found. settle, which may be nil, refuses what the platform does not take.
+func compare(ctx context.Context, tx pgx.Tx, in Input, settle func(*Preview, *live) error) (*Preview, *live, error) {
 	started := time.Now()
 	if err := hush(ctx, tx); err != nil {
 		return nil, nil, err
@@ -147,11 +176,8 @@ func compare(ctx context.Context, tx pgx.Tx, in Input, tried bool) (*Preview, *l
 	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
 		return nil, nil, err
 	}
-	if tried {
-		if err := newWriter(tx, l.shapes).holdAll(ctx, p.Tables); err != nil {
-			return nil, nil, err
-		}
-		if err := settle(ctx, tx, p.Tables, l.shapes, func() error { return l.spread(ctx, p.Tables) }); err != nil {
+	if settle != nil {
+		if err := settle(p, l); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -207,7 +233,9 @@ func Apply(ctx context.Context, conn *pgx.Conn, in Input, a ApplyInput) (applied
 			if err := lockRestore(ctx, tx, a.Restore); err != nil {
 				return err
 			}
-			p, l, err := compare(ctx, tx, in, true)
+			p, l, err := compare(ctx, tx, in, func(p *Preview, l *live) error {
+				return l.try(ctx, newWriter(tx, l.shapes), p.Tables)
+			})
 			switch {
 			case errors.Is(err, errMoved):
 				return moved()
@@ -320,13 +348,13 @@ func settleSkipped(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes
 	}
 	tables = skipRows(tables, skip)
 	before := refusedOf(tables)
-	if err := settle(ctx, tx, tables, shapes, nil); err != nil {
+	if err := newWriter(tx, shapes).settle(ctx, tables, nil); err != nil {
 		return nil, err
 	}
 	if n := refusedOf(tables) - before; n > 0 {
 		return nil, keepsake.Errorf(keepsake.CodeConflict,
-			"%s other rows cannot be written without the rows that are ticked off, so nothing was changed. Tick them off too, "+
-				"or bring all of them back.", keepsake.Count(int64(n)))
+			"Without the rows that are ticked off, %s more cannot be written, so nothing was changed. Tick off what hangs on "+
+				"them too, or bring all of them back.", keepsake.Count(int64(n)))
 	}
 	return tables, nil
 }
@@ -405,10 +433,11 @@ func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (appli
 				}
 				tables[i].refuseLoud(shapes[tables[i].Table])
 			}
-			if err := newWriter(tx, shapes).holdAll(ctx, tables); err != nil {
+			w := newWriter(tx, shapes)
+			if err := w.holdAll(ctx, tables); err != nil {
 				return err
 			}
-			if err := settle(ctx, tx, tables, shapes, nil); err != nil {
+			if err := w.settle(ctx, tables, nil); err != nil {
 				return err
 			}
 			if applied, err = write(ctx, tx, tables, shapes, 0, a.Progress); err != nil {

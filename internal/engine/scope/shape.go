@@ -236,16 +236,7 @@ func refuseEvents(ctx context.Context, tx pgx.Tx) error {
 // hush keeps the platform's triggers silent from here on, as far as the role may ask for it: event triggers would fire
 // for the temporary tables that comparing makes. Writing asks again and insists.
 func hush(ctx context.Context, tx pgx.Tx) error {
-	point, err := tx.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	silent := silence(ctx, point)
-	if silent == nil {
-		err = point.Commit(ctx)
-	} else {
-		err = point.Rollback(ctx)
-	}
+	silent, err := nested(ctx, tx, func() error { return silence(ctx, tx) })
 	if err != nil {
 		return err
 	}

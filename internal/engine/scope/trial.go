@@ -1,11 +1,13 @@
 package scope
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
@@ -21,23 +23,27 @@ const (
 	givingUp   = 40
 )
 
+// trialTime is how long a preview tries its rows at most: they are locked meanwhile.
+const trialTime = 15 * time.Second
+
 // settle tries to write the changes as an apply would, behind a savepoint, and takes them back. What the platform
 // does not take it refuses, each row with the platform's reason, until the rest can be written together. spread, which
 // may be nil, refuses what hangs on refused rows.
-func settle(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[string]*shape,
-	spread func() error) error {
+func (w writer) settle(ctx context.Context, tables []TableChanges, spread func() error) error {
 	if rowsOf(tables) == 0 {
 		return nil
 	}
 	for pass := range mostPasses {
-		found, err := try(ctx, tx, tables, shapes, false)
+		w.careful = false
+		found, err := w.try(ctx, tables)
 		var stopped *stepError
 		switch {
-		case errors.As(err, &stopped) && stopped.swaps():
+		case errors.As(err, &stopped) && w.swaps(stopped):
 			stopped.table.exchange = true
 			continue
 		case stopped != nil && refusal(err) != "":
-			if found, err = try(ctx, tx, tables, shapes, true); err != nil {
+			w.careful = true
+			if found, err = w.try(ctx, tables); err != nil {
 				return err
 			}
 		case err != nil:
@@ -62,10 +68,12 @@ func settle(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[st
 			"which ones. Nothing was changed: restore the recovery point into a database of its own instead.")
 }
 
-// swaps reports whether the rows may only have to be freed of their values before others take them.
-func (e *stepError) swaps() bool {
-	s := stateOf(e.err)
-	return e.op == Update && !e.table.exchange && (s == pgerrcode.UniqueViolation || s == pgerrcode.ExclusionViolation)
+// swaps reports whether the rows may only have to be freed of their values before others take them. Where a trigger or
+// rule would fire for rows that are taken out or put in, they are not.
+func (w writer) swaps(e *stepError) bool {
+	state, s := stateOf(e.err), w.shapes[e.table.Table]
+	return e.op == Update && !e.table.exchange && s.fires(Insert, nil) == "" && s.fires(Delete, nil) == "" &&
+		(state == pgerrcode.UniqueViolation || state == pgerrcode.ExclusionViolation)
 }
 
 // keepPlaces refuses what changes places in tables where no end of that is found.
@@ -83,36 +91,66 @@ func keepPlaces(tables []TableChanges) {
 }
 
 // try writes the changes that are not refused behind a savepoint and takes them back. It returns how many it refused:
-// rows that would point at nothing or conflict, and, where it is careful, rows that the platform did not take.
-func try(ctx context.Context, tx pgx.Tx, tables []TableChanges, shapes map[string]*shape, careful bool) (int, error) {
-	point, err := tx.Begin(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = point.Rollback(context.WithoutCancel(ctx)) }()
-	w := newWriter(point, shapes)
-	w.careful = careful
-	if err := silence(ctx, point); err != nil {
-		return 0, err
-	}
+// where it is careful, rows that the platform did not take; otherwise rows that would point at nothing or conflict.
+func (w writer) try(ctx context.Context, tables []TableChanges) (int, error) {
 	before := refusedOf(tables)
-	if _, err := w.write(ctx, tables); err != nil {
-		return 0, err
-	}
-	for _, look := range []func(context.Context, []TableChanges) ([]orphaned, error){w.orphans, w.conflicts} {
-		found, err := look(ctx, tables)
-		if err != nil {
-			return 0, err
+	took, err := nested(ctx, w.tx, func() error {
+		if err := silence(ctx, w.tx); err != nil {
+			return err
 		}
-		for _, o := range found {
-			for _, i := range o.changes {
-				if c := &o.table.Changes[i]; c.Refused == "" {
-					c.Refused = o.words
+		if _, err := w.write(ctx, tables); err != nil {
+			return err
+		}
+		if refusedOf(tables) > before {
+			return errTakenBack // what points at a row that was taken out may find it again in the next pass
+		}
+		for _, look := range []func(context.Context, []TableChanges) ([]orphaned, error){w.orphans, w.conflicts} {
+			found, err := look(ctx, tables)
+			if err != nil {
+				return err
+			}
+			for _, o := range found {
+				for _, i := range o.changes {
+					if c := &o.table.Changes[i]; c.Refused == "" {
+						c.Refused = o.words
+					}
 				}
 			}
 		}
+		return errTakenBack
+	})
+	if err != nil {
+		return 0, err
 	}
-	return refusedOf(tables) - before, point.Rollback(ctx)
+	if !errors.Is(took, errTakenBack) {
+		return 0, took
+	}
+	return refusedOf(tables) - before, nil
+}
+
+// errTakenBack ends what was only tried.
+var errTakenBack = errors.New("it was only tried")
+
+// errSlow ends a preview that would lock the platform's rows for too long.
+var errSlow = errors.New("trying the rows takes too long")
+
+// nested does something behind a savepoint. Where that fails it is taken back, and failed says why. The savepoint is
+// gone in any case: one that stays has a lock of its own in the server's memory, which all sessions share.
+func nested(ctx context.Context, tx pgx.Tx, do func() error) (failed, err error) {
+	say := func(ctx context.Context, statements string) error {
+		_, err := tx.Conn().PgConn().Exec(ctx, statements).ReadAll()
+		return err
+	}
+	if err := say(ctx, "savepoint ks_nested"); err != nil {
+		return nil, err
+	}
+	if failed = do(); failed == nil {
+		return nil, say(ctx, "release savepoint ks_nested")
+	}
+	if err := say(context.WithoutCancel(ctx), "rollback to savepoint ks_nested; release savepoint ks_nested"); err != nil {
+		return nil, errors.Join(failed, err)
+	}
+	return failed, nil
 }
 
 func refusedOf(tables []TableChanges) (n int) {
@@ -171,20 +209,11 @@ func (t *TableChanges) refuse(at []int, why string) {
 
 // behind does something behind a savepoint. It takes back what the platform refuses, and returns that as refused.
 func (w writer) behind(ctx context.Context, do func() error) (refused, err error) {
-	point, err := w.tx.Begin(ctx)
-	if err != nil {
-		return nil, err
+	failed, err := nested(ctx, w.tx, do)
+	if err != nil || refusal(failed) == "" {
+		return nil, cmp.Or(err, failed)
 	}
-	if err = do(); err == nil {
-		return nil, point.Commit(ctx)
-	}
-	if back := point.Rollback(context.WithoutCancel(ctx)); back != nil {
-		return nil, errors.Join(err, back)
-	}
-	if refusal(err) != "" {
-		return err, nil
-	}
-	return nil, err
+	return failed, nil
 }
 
 // ofTable reports whether the platform would refuse any row of the table for the same reason.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -170,21 +171,30 @@ func eachRow(from io.Reader, format string, fn func(row []byte) error) error {
 	}
 }
 
-// refuseUnread refuses the rows that are not read at all, and to delete rows that may be one of them.
+// refuseUnread names the rows that are not read, and refuses those that are lost.
 func (t *liveTable) refuseUnread(c *TableChanges) {
-	if n := len(t.unread) + len(t.lost); n > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf("%s rows of the recovery point cannot be read by the platform's types of "+
-			"today and stay as they are, such as: %s", keepsake.Count(int64(n)), slices.Concat(t.unread, t.lost)[0].why))
+	all := slices.Concat(t.unread, t.lost)
+	if len(all) > 0 { // they were read in any order
+		first := slices.MinFunc(all, func(a, b unreadRow) int { return strings.Compare(a.why, b.why) })
+		c.Notes = append(c.Notes, fmt.Sprintf("%s of the recovery point's rows cannot be read by the platform's types of "+
+			"today, such as: %s", keepsake.Count(int64(len(all))), first.why))
 	}
-	if len(t.lost) == 0 {
-		return
-	}
-	for i := range c.Changes {
-		if c.Changes[i].Op == Delete {
-			c.Changes[i].Refused = "rows of the recovery point cannot be read, and this may be one of them"
-		}
-	}
+	slices.SortFunc(t.lost, func(a, b unreadRow) int { return strings.Compare(rowText(a.values), rowText(b.values)) })
 	for _, row := range t.lost {
 		c.Changes = append(c.Changes, Change{Op: Insert, After: inOrder(t.Columns, t.columns, row.values), Refused: row.why})
+	}
+}
+
+// keepLost refuses every deletion where a row of the point is lost: a live row may be that one, or hang below it.
+func (l *live) keepLost(all []TableChanges) {
+	if !slices.ContainsFunc(l.tables, func(t *liveTable) bool { return len(t.lost) > 0 }) {
+		return
+	}
+	for i := range all {
+		for j := range all[i].Changes {
+			if c := &all[i].Changes[j]; c.Op == Delete {
+				c.Refused = "rows of the recovery point cannot be read, and this may be one of them or belong to one"
+			}
+		}
 	}
 }

@@ -72,7 +72,8 @@ func (t *Target) refuseReserved(ctx context.Context) error {
 	var limit int
 	err := t.conn.QueryRow(ctx, `select datname, datistemplate, case when (select rolsuper from pg_roles
 		where rolname = current_user) then -1 else datconnlimit end
-		from pg_database where datname = current_database()`).Scan(&t.Name, &template, &limit) // a pooler may call it otherwise
+		from pg_database where datname = current_database()`).Scan(
+		&t.Name, &template, &limit) // a pooler may call it otherwise
 	if err != nil {
 		return fmt.Errorf("look at the target: %w", err)
 	}
