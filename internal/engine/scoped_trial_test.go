@@ -224,7 +224,8 @@ var trialCases = map[string]struct {
 			"insert into guests select i, 1, 'n', i from generate_series(1, 6) i",
 			"create table gifts (id int primary key, guest_id int references guests)",
 			"insert into gifts values (1, 1), (2, 6)"}, // which come back below guests that stay as they are
-		change: []string{"delete from gifts", "update guests set seat = 100 + seat", "update guests set seat = seat - 99 where id < 6",
+		change: []string{"delete from gifts", "update guests set seat = 100 + seat",
+			"update guests set seat = seat - 99 where id < 6",
 			"insert into guests values (9, 2, 'other', 1)"},
 		missing: map[string]string{},
 		rewind: map[string]string{"public.guests id 1": "must be unique (one_seat)",
