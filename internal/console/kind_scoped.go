@@ -1,9 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -211,11 +211,12 @@ func (c *Console) enqueueScoped(ctx context.Context, p *platform, actor keepsake
 	}
 	detail["restore"] = s.Restore
 	var err error
-	if s.Suspects, err = c.suspectsOf(ctx, p, actor, s.Point); err != nil {
-		return Operation{}, err
+	s.Suspects, err = c.suspectsOf(ctx, p, actor, s.Point)
+	if err == nil {
+		row.Restore, err = json.Marshal(s)
 	}
-	if row.Restore, err = json.Marshal(s); err != nil {
-		return Operation{}, fmt.Errorf("encode what is restored: %w", err)
+	if err != nil {
+		return Operation{}, c.recordRefused(ctx, actor, action, cmp.Or(s.UndoOf, s.Scope.Target()), detail, err)
 	}
 	return c.enqueueJudged(ctx, actor, action, detail, row, judge)
 }

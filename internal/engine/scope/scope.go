@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/fold"
@@ -79,7 +80,9 @@ func untried(err error) string {
 	case errors.Is(err, errSilence):
 		return keepsake.MessageOf(err)
 	case state == pgerrcode.InsufficientPrivilege:
-		return "The platform's role lacks a right that bringing these rows back needs: " + refusal(err) + "."
+		var pg *pgconn.PgError
+		errors.As(err, &pg)
+		return "The platform's role lacks a right that bringing these rows back needs: " + pg.Message + "."
 	case errors.Is(err, errSlow), state == pgerrcode.QueryCanceled:
 		return "Trying all these rows on the platform would lock them for too long, so it was not tried whether it takes " +
 			"them." + may
