@@ -3,14 +3,9 @@ package scope
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
-	"unicode/utf8"
 
-	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/fold"
@@ -29,9 +24,6 @@ type Input struct {
 	WeddingTable string // schema.table of the weddings
 }
 
-// longestName is how many characters a name may have that is typed to confirm; the API takes 500.
-const longestName = 200
-
 // lockTimeout and statementTimeout bound what a restore may cost the platform's own users: none of them waits for long
 // behind it, and it gives up rather than queue in front of them.
 // trialLockTimeout is for what a preview locks by writing: it gives up at once, so that nobody waits in a circle.
@@ -40,90 +32,6 @@ const (
 	trialLockTimeout = "20ms"
 	statementTimeout = "60s"
 )
-
-// Compare compares a scope with the platform, and writes nothing but temporary tables of its own session. What it
-// returns names no fingerprint, because nobody tried whether the platform takes the rows.
-func Compare(ctx context.Context, conn *pgx.Conn, in Input) (*Preview, error) {
-	p, err := compared(ctx, conn, in, false)
-	if p != nil {
-		p.Fingerprint = ""
-	}
-	return p, err
-}
-
-// MakePreview compares a scope with the platform, and tries behind a savepoint whether the platform takes the rows. It
-// takes everything back, but for numbers that defaults take out of sequences. Where it cannot be tried, the preview
-// says why.
-func MakePreview(ctx context.Context, conn *pgx.Conn, in Input) (p *Preview, err error) {
-	err = retry(ctx, func() error {
-		p, err = compared(ctx, conn, in, true)
-		return err
-	})
-	why := untried(err)
-	if why == "" || ctx.Err() != nil {
-		return p, err
-	}
-	err = retry(ctx, func() error {
-		p, err = compared(ctx, conn, in, false)
-		return err
-	})
-	if err == nil {
-		p.Untried = why
-	}
-	return p, err
-}
-
-// untried says why the rows could not be tried although they can be compared; "" where that is not the reason.
-func untried(err error) string {
-	const may = " Bringing them back may end with another preview."
-	switch state := stateOf(err); {
-	case errors.Is(err, errSilence):
-		return keepsake.MessageOf(err)
-	case state == pgerrcode.InsufficientPrivilege:
-		var pg *pgconn.PgError
-		errors.As(err, &pg)
-		return "The platform's role lacks a right that bringing these rows back needs: " + pg.Message + "."
-	case errors.Is(err, errSlow), state == pgerrcode.QueryCanceled:
-		return "Trying all these rows on the platform would lock them for too long, so it was not tried whether it takes " +
-			"them." + may
-	case errors.Is(err, errMoved), state == pgerrcode.LockNotAvailable, state == pgerrcode.SerializationFailure,
-		state == pgerrcode.DeadlockDetected:
-		return "The platform is using these rows just now, so it was not tried whether it takes them." + may
-	}
-	return ""
-}
-
-// compared compares in a transaction that ends with nothing changed. Where it is tried whether the platform takes the
-// rows, that waits for nobody's lock.
-func compared(ctx context.Context, conn *pgx.Conn, in Input, tried bool) (p *Preview, err error) {
-	err = inTx(ctx, conn, pgx.RepeatableRead, func(tx pgx.Tx) (err error) {
-		var settle func(*Preview, *live) error
-		if tried {
-			settle = func(p *Preview, l *live) error {
-				if _, err := tx.Exec(ctx, "set local lock_timeout = '"+trialLockTimeout+"'"); err != nil {
-					return err
-				}
-				w := newWriter(tx, l.shapes)
-				w.until = time.Now().Add(trialTime)
-				return l.try(ctx, w, p.Tables)
-			}
-		}
-		p, _, err = compare(ctx, tx, in, settle)
-		if err != nil {
-			return err
-		}
-		return tx.Rollback(ctx)
-	})
-	return p, err
-}
-
-// try refuses what the platform does not take.
-func (l *live) try(ctx context.Context, w writer, tables []TableChanges) error {
-	if err := w.holdAll(ctx, tables); err != nil {
-		return err
-	}
-	return w.settle(ctx, tables, func() error { return l.spread(ctx, tables) })
-}
 
 // inTx runs do in a transaction. Whoever writes does so under READ COMMITTED: the check of foreign keys must see rows
 // that the platform committed while a row's lock was waited for, which a snapshot would hide; that the rows are those
@@ -142,76 +50,6 @@ func inTx(ctx context.Context, conn *pgx.Conn, level pgx.TxIsoLevel, do func(pgx
 		}
 	}
 	return do(tx)
-}
-
-// compare compares and seals what it found. settle, which may be nil, refuses what the platform does not take.
-func compare(ctx context.Context, tx pgx.Tx, in Input, settle func(*Preview, *live) error) (*Preview, *live, error) {
-	started := time.Now()
-	if err := hush(ctx, tx); err != nil {
-		return nil, nil, err
-	}
-	l, err := newLive(ctx, tx, in.Plan, in.Rows, in.Manifest.Source.Encoding)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := l.collect(ctx, in.ID); err != nil {
-		return nil, nil, err
-	}
-	p := &Preview{
-		Point:       in.Manifest.ID,
-		PointTime:   in.Manifest.Time,
-		Root:        in.Plan.Root,
-		ID:          in.ID,
-		Mode:        in.Mode,
-		ChunksRead:  in.Rows.ChunksRead,
-		Holding:     in.Rows.Holding,
-		ChunksTotal: in.Rows.ChunksTotal,
-	}
-	if p.Name = in.Name; !in.Plan.Wide {
-		if p.Name, err = l.name(ctx, in.NameOf); err != nil {
-			return nil, nil, err
-		}
-		// something must be there to type, and no more than a person types
-		if fold.Name(p.Name) == "" || utf8.RuneCountInString(p.Name) > longestName {
-			p.Name = in.ID
-		}
-	}
-	if p.Tables, err = l.diff(ctx, in.Mode); err != nil {
-		return nil, nil, err
-	}
-	if settle != nil {
-		if err := settle(p, l); err != nil {
-			return nil, nil, err
-		}
-	}
-	p.weddings(in.Plan, in.WeddingTable)
-	if err := p.seal(); err != nil {
-		return nil, nil, err
-	}
-	if err := noteSequences(ctx, tx, p.Tables); err != nil {
-		return nil, nil, fmt.Errorf("look at the tables' sequences: %w", err)
-	}
-	p.Seconds = time.Since(started).Seconds()
-	return p, l, nil
-}
-
-// name is what people call the scope: live if it is there, else as it was.
-func (l *live) name(ctx context.Context, column string) (string, error) {
-	root := l.byName[l.plan.Root]
-	if column == "" || !root.has([]string{column}) {
-		return "", nil
-	}
-	for _, side := range []string{root.now(), root.point()} {
-		var name *string
-		err := l.tx.QueryRow(ctx, "select "+textOf(quote(column))+" from "+side+" limit 1").Scan(&name)
-		if err == nil && name != nil {
-			return *name, nil
-		}
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return "", err
-		}
-	}
-	return "", nil
 }
 
 // ApplyInput is a preview with the confirmation of a person.
@@ -371,152 +209,6 @@ func done(tables []TableChanges) []TableChanges {
 			t.Notes, t.Unchanged = nil, 0
 			out = append(out, t)
 		}
-	}
-	return out
-}
-
-// Undo says what an apply changed, with both sides of every row. That is enough to take it back, and to notice what
-// the platform has changed since.
-type Undo struct {
-	Restore   string         `json:"restore"` // id of the restore
-	Time      time.Time      `json:"time"`
-	Point     string         `json:"point"`
-	Root      string         `json:"root"`
-	ID        string         `json:"id"`
-	Name      string         `json:"name"`
-	Mode      Mode           `json:"mode"`
-	Of        string         `json:"of,omitempty"`      // the restore that this one took back
-	OfWedding bool           `json:"wedding,omitempty"` // ID is a wedding's
-	Tables    []TableChanges `json:"tables"`
-}
-
-// Rows returns how many rows were changed.
-func (u *Undo) Rows() (n int64) {
-	for _, t := range u.Tables {
-		n += int64(len(t.Changes))
-	}
-	return n
-}
-
-// reverse are the changes that take u back.
-func (u *Undo) reverse() []TableChanges {
-	out := slices.Clone(u.Tables)
-	for i := range out {
-		out[i].Table = keepsake.TableName(keepsake.SplitTableName(out[i].Table)) // one of before quoted nothing
-		changes := make([]Change, len(out[i].Changes))
-		for j, c := range out[i].Changes {
-			op := map[Op]Op{Insert: Delete, Update: Update, Delete: Insert}[c.Op]
-			changes[j] = Change{Op: op, Before: c.After, After: c.Before}
-		}
-		out[i].Changes = changes
-	}
-	return out
-}
-
-// TakeBack undoes a restore in one transaction. It leaves a row alone that the platform has changed since, and lists
-// it as refused in the result's tables. Of a it uses Restore, Session, Progress and Keep.
-func TakeBack(ctx context.Context, conn *pgx.Conn, u *Undo, a ApplyInput) (applied Applied, tables []TableChanges,
-	err error) {
-	err = retry(ctx, func() error {
-		return inTx(ctx, conn, pgx.ReadCommitted, func(tx pgx.Tx) error {
-			if err := lockRestore(ctx, tx, a.Restore); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, "set local search_path = pg_catalog"); err != nil {
-				return err
-			}
-			tables = u.reverse()
-			shapes, err := shapesOfChanges(ctx, tx, tables)
-			if err != nil {
-				return err
-			}
-			for i := range tables {
-				if err := refuseChanged(ctx, tx, &tables[i], shapes[tables[i].Table]); err != nil {
-					return fmt.Errorf("compare %s: %w", tables[i].Table, err)
-				}
-				tables[i].refuseLoud(shapes[tables[i].Table])
-			}
-			w := newWriter(tx, shapes)
-			if err := w.holdAll(ctx, tables); err != nil {
-				return err
-			}
-			if err := w.settle(ctx, tables, nil); err != nil {
-				return err
-			}
-			if applied, err = write(ctx, tx, tables, shapes, 0, a.Progress); err != nil {
-				return err
-			}
-			next := &Undo{
-				Restore:   a.Restore,
-				Point:     u.Point,
-				Root:      u.Root,
-				ID:        u.ID,
-				Name:      u.Name,
-				Mode:      u.Mode,
-				Of:        u.Restore,
-				OfWedding: u.OfWedding,
-				Tables:    done(tables),
-			}
-			if err := a.Keep(ctx, next); err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable,
-					"what is needed to undo this could not be stored, so nothing was changed: %w", err)
-			}
-			return makeFinal(ctx, tx, a.Session, next)
-		})
-	})
-	return applied, tables, err
-}
-
-// refuseChanged refuses rows that are not as the restore left them.
-func refuseChanged(ctx context.Context, tx pgx.Tx, t *TableChanges, s *shape) error {
-	if s == nil {
-		for i := range t.Changes {
-			t.Changes[i].Refused = "the table is not there any more"
-		}
-		return nil
-	}
-	live := &liveTable{Table: &Table{Name: t.Table, Key: t.Key}, columns: t.Columns}
-	for batch := range slices.Chunk(indexes(len(t.Changes)), 1000) {
-		rows := make([]Change, len(batch))
-		for i, j := range batch {
-			rows[i] = t.Changes[j]
-		}
-		from, args := values(t, columns(t.Key, Change.row), rows)
-		found, err := tx.Query(ctx, fmt.Sprintf("select v.ks_n, %s from %s v join %s t on %s for update of t",
-			live.images("t"), from, s.rows(), s.same("t", "v", t.Key)), args...)
-		if err != nil {
-			return err
-		}
-		now := map[int64][]*string{}
-		var n int64
-		var image []*string
-		_, err = pgx.ForEachRow(found, []any{&n, &image}, func() error {
-			now[n] = slices.Clone(image)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for i, j := range batch {
-			c := &t.Changes[j]
-			row, there := now[int64(i)+1]
-			switch {
-			case c.Before == nil && there:
-				c.Refused = "a row with this key was added since"
-			case c.Before != nil && !there:
-				c.Refused = "the row was deleted since"
-			case c.Before != nil && !equal(row, c.Before):
-				c.Refused = "the row was changed since"
-			}
-		}
-	}
-	return nil
-}
-
-func indexes(n int) []int {
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
 	}
 	return out
 }
