@@ -318,6 +318,7 @@ func scopePreview(c echo.Context, pages Pages, con scopePreviewer, in console.Sc
 	if vm.Notices, err = approvalNotice(c, con, in); err != nil {
 		return vm, err
 	}
+	vm.Notices = append(vm.Notices, draw.RefusedNotices(p)...)
 	if p.Untried != "" {
 		vm.Notices = append(vm.Notices, ui.Notice{Tone: ui.ToneWarn, Title: "Not tried yet", Text: p.Untried})
 	}
