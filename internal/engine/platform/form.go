@@ -53,24 +53,32 @@ var builtin = map[uint32]Form{
 
 // BuiltinOID returns the OID of a type that every database has, by the name that format_type() gives it, modifiers
 // included; 0 where it is none.
-func BuiltinOID(name string) uint32 {
+func BuiltinOID(name string) uint32 { return builtinOIDs[BaseType(name)] }
+
+// BaseType takes the modifiers out of a type's name: numeric(10,2) is numeric, timestamp(3) with time zone has its own
+// place.
+func BaseType(name string) string {
 	base, rest, _ := strings.Cut(name, "(")
 	if _, rest, found := strings.Cut(rest, ")"); found {
 		base += rest
 	}
-	return builtinOIDs[base]
+	return base
 }
 
 var builtinOIDs = map[string]uint32{
 	"boolean": 16, "bytea": 17, `"char"`: 18, "name": 19, "bigint": 20, "smallint": 21, "integer": 23, "text": 25,
-	"oid": 26, "cidr": 650, "real": 700, "double precision": 701, "macaddr8": 774, "money": 790, "macaddr": 829,
+	"oid": 26, "json": 114, "point": 600, "lseg": 601, "path": 602, "box": 603, "polygon": 604, "line": 628,
+	"cidr": 650, "real": 700, "double precision": 701, "circle": 718, "macaddr8": 774, "money": 790, "macaddr": 829,
 	"inet": 869, "character": 1042, "bpchar": 1042, "character varying": 1043, "date": 1082,
 	"time without time zone": 1083, "timestamp without time zone": 1114, "timestamp with time zone": 1184,
-	"time with time zone": 1266, "bit": 1560, "bit varying": 1562, "numeric": 1700, "uuid": 2950, "pg_lsn": 3220,
+	"interval": 1186, "time with time zone": 1266, "bit": 1560, "bit varying": 1562, "numeric": 1700, "uuid": 2950,
+	"pg_lsn": 3220, "jsonb": 3802,
 	"int4range": 3904, "int8range": 3926, "numrange": 3906, "tsrange": 3908, "tstzrange": 3910, "daterange": 3912,
 	"int4multirange": 4451, "int8multirange": 4536, "nummultirange": 4532, "tsmultirange": 4533,
 	"tstzmultirange": 4534, "datemultirange": 4535, "xid8": 5069, "boolean[]": 1000, "smallint[]": 1005,
-	"integer[]": 1007, "text[]": 1009, "character varying[]": 1015, "bigint[]": 1016, "date[]": 1182, "uuid[]": 2951,
+	"integer[]": 1007, "text[]": 1009, "character varying[]": 1015, "bigint[]": 1016, "real[]": 1021,
+	"double precision[]": 1022, "timestamp without time zone[]": 1115, "date[]": 1182,
+	"timestamp with time zone[]": 1185, "numeric[]": 1231, "uuid[]": 2951,
 }
 
 func (c Column) form() Form {

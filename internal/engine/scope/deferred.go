@@ -59,7 +59,7 @@ func (w writer) deferrables(ctx context.Context, tables []TableChanges) ([]defer
 }
 
 // conflicts returns the changes that wrote a row which conflicts with another one in a deferrable constraint.
-func (w writer) conflicts(ctx context.Context, tables []TableChanges) (out []orphaned, err error) {
+func (w writer) conflicts(ctx context.Context, tables []TableChanges) (out []unfit, err error) {
 	all, err := w.deferrables(ctx, tables)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (w writer) conflicts(ctx context.Context, tables []TableChanges) (out []orp
 			return nil, err
 		}
 		if len(found) > 0 {
-			out = append(out, orphaned{table: t, changes: found, words: d.words()})
+			out = append(out, unfit{table: t, changes: found, words: d.words()})
 		}
 	}
 	return out, nil

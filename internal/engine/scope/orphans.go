@@ -23,8 +23,8 @@ type reference struct {
 	operators
 }
 
-// orphaned are changes after which rows would point at nothing.
-type orphaned struct {
+// unfit are changes that the database would hold against its own rules: rows would point at nothing, or conflict.
+type unfit struct {
 	reference
 	table   *TableChanges
 	changes []int // of the table's
@@ -58,7 +58,7 @@ func (w writer) references(ctx context.Context, tables []TableChanges) ([]refere
 
 // orphans looks for rows that point at nothing, in both directions: what was written must find its parents, and nobody
 // may point at what was taken away. It looks up only the keys that were changed.
-func (w writer) orphans(ctx context.Context, tables []TableChanges) (out []orphaned, err error) {
+func (w writer) orphans(ctx context.Context, tables []TableChanges) (out []unfit, err error) {
 	keys, err := w.references(ctx, tables)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (w writer) orphans(ctx context.Context, tables []TableChanges) (out []orpha
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, orphaned{k, t, found, fmt.Sprintf("the row of %s that it points at (%s) is not there and would "+
+				out = append(out, unfit{k, t, found, fmt.Sprintf("the row of %s that it points at (%s) is not there and would "+
 					"not come back", k.Parent, strings.Join(k.ParentColumns, ", "))})
 			}
 			if t.Table == k.Parent {
@@ -79,11 +79,11 @@ func (w writer) orphans(ctx context.Context, tables []TableChanges) (out []orpha
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, orphaned{k, t, found, fmt.Sprintf("a row of %s that stays points at it (%s)", k.Child, k.Name)})
+				out = append(out, unfit{k, t, found, fmt.Sprintf("a row of %s that stays points at it (%s)", k.Child, k.Name)})
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(o orphaned) bool { return len(o.changes) == 0 }), nil
+	return slices.DeleteFunc(out, func(o unfit) bool { return len(o.changes) == 0 }), nil
 }
 
 // orphansOf returns the changes whose value, on one side, is held by a row of the key's child that has no parent. The

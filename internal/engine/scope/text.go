@@ -16,39 +16,6 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/repository"
 )
 
-// textOIDs are the OIDs of built-in types by the names that format_type() gives them, for reading binary values where
-// there is no database to ask.
-var textOIDs = map[string]uint32{
-	"boolean": 16, "bytea": 17, `"char"`: 18, "name": 19, "bigint": 20, "smallint": 21, "integer": 23, "text": 25,
-	"oid": 26, "json": 114,
-	"point": 600, "lseg": 601, "path": 602, "box": 603, "polygon": 604, "line": 628, "circle": 718, "real": 700,
-	"double precision": 701,
-	"cidr":             650, "macaddr": 829, "inet": 869, "macaddr8": 774, "character": 1042, "bpchar": 1042,
-	"character varying": 1043, "date": 1082,
-	"time without time zone": 1083, "timestamp without time zone": 1114, "timestamp with time zone": 1184,
-	"interval":            1186,
-	"time with time zone": 1266, "bit": 1560, "bit varying": 1562, "numeric": 1700, "uuid": 2950, "jsonb": 3802,
-	"boolean[]": 1000, "smallint[]": 1005, "integer[]": 1007, "text[]": 1009, "character varying[]": 1015,
-	"bigint[]": 1016, "real[]": 1021,
-	"double precision[]": 1022, "timestamp without time zone[]": 1115, "date[]": 1182, "timestamp with time zone[]": 1185,
-	"numeric[]": 1231, "uuid[]": 2951,
-	"int4range": 3904, "int8range": 3926, "numrange": 3906, "tsrange": 3908, "tstzrange": 3910, "daterange": 3912,
-}
-
-// baseType takes the modifiers out of a type's name:
-// numeric(10,2) is numeric, timestamp(3) with time zone has its own place.
-func baseType(name string) string {
-	open := strings.IndexByte(name, '(')
-	if open < 0 {
-		return name
-	}
-	shut := strings.IndexByte(name[open:], ')')
-	if shut < 0 {
-		return name
-	}
-	return strings.TrimSpace(name[:open]) + name[open+shut+1:]
-}
-
 // Reader turns rows of a recovery point into text without a database. One goroutine uses it.
 type Reader struct{ types *pgtype.Map }
 
@@ -100,7 +67,7 @@ func textValues(t *repository.Table, row []byte) ([]*string, error) {
 }
 
 func (r *Reader) text(name string, value []byte) string {
-	switch base := baseType(name); base {
+	switch base := platform.BaseType(name); base {
 	case "json":
 		return string(value)
 	case "jsonb":
@@ -110,7 +77,10 @@ func (r *Reader) text(name string, value []byte) string {
 	case "bytea":
 		return `\x` + hex.EncodeToString(value)
 	default:
-		oid := textOIDs[base]
+		oid := platform.BuiltinOID(base)
+		if strings.HasSuffix(base, "multirange") { // the library prints their bounds in another way
+			oid = 0
+		}
 		typ, known := r.types.TypeForOID(oid)
 		if oid == 0 || !known {
 			break // an enum's label, a domain over text
@@ -150,7 +120,7 @@ func (r *Reader) printed(base string, decoded any) (text string, done bool) {
 	case pgtype.Range[any]:
 		return r.span(base, v)
 	}
-	out, err := r.types.Encode(textOIDs[base], pgtype.TextFormatCode, decoded, nil)
+	out, err := r.types.Encode(platform.BuiltinOID(base), pgtype.TextFormatCode, decoded, nil)
 	return string(out), err == nil
 }
 

@@ -104,7 +104,7 @@ func (w writer) try(ctx context.Context, tables []TableChanges) (int, error) {
 		if refusedOf(tables) > before {
 			return errTakenBack // what points at a row that was taken out may find it again in the next pass
 		}
-		for _, look := range []func(context.Context, []TableChanges) ([]orphaned, error){w.orphans, w.conflicts} {
+		for _, look := range []func(context.Context, []TableChanges) ([]unfit, error){w.orphans, w.conflicts} {
 			found, err := look(ctx, tables)
 			if err != nil {
 				return err

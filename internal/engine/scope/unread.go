@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -33,7 +34,7 @@ type unreadRow struct {
 
 // readable reports whether the rows cannot fail to be read: all types are built in.
 func (t *liveTable) readable() bool {
-	return !slices.ContainsFunc(t.columns, func(c repository.Column) bool { return textOIDs[baseType(c.Type)] == 0 })
+	return !slices.ContainsFunc(t.columns, func(c repository.Column) bool { return platform.BuiltinOID(c.Type) == 0 })
 }
 
 // copyWhatIsRead copies rows in batches. Where a batch cannot be read it tries the halves, down to single rows.
@@ -90,7 +91,7 @@ func (l *live) standIn(ctx context.Context, t *liveTable, part *repository.Table
 	}
 	unread := unreadRow{inOrder(part.Columns, t.Columns, values), why}
 	stripped := strip(part, row, len(t.unread), func(c repository.Column) bool {
-		return textOIDs[baseType(c.Type)] == 0 && !slices.Contains(t.keyed, c.Name)
+		return platform.BuiltinOID(c.Type) == 0 && !slices.Contains(t.keyed, c.Name)
 	})
 	refused, err := newWriter(l.tx, nil).behind(ctx, func() error {
 		return l.copyRows(ctx, t, part, PartRows{Part: part, Rows: [][]byte{stripped}}.copyData(), ", ks_unread")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/platform"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/export"
 	"github.com/wedsync/keepsake/internal/keepsake"
@@ -163,7 +164,7 @@ type csvFile struct {
 func newCSVFile(w io.Writer, columns []repository.Column) (rowFile, error) {
 	f := &csvFile{csv.NewWriter(w), make([]string, len(columns)), make([]bool, len(columns))}
 	for i, col := range columns {
-		f.fields[i], f.numbers[i] = export.Cell(col.Name), slices.Contains(numberTypes, baseType(col.Type))
+		f.fields[i], f.numbers[i] = export.Cell(col.Name), slices.Contains(numberTypes, platform.BaseType(col.Type))
 	}
 	return f, f.w.Write(f.fields)
 }
@@ -237,7 +238,7 @@ func (f *jsonFile) end() error {
 
 // jsonValue writes numbers, booleans and JSON as they are and everything else as text.
 func jsonValue(typ, v string) ([]byte, error) {
-	switch baseType(typ) {
+	switch platform.BaseType(typ) {
 	case "json", "jsonb", "integer", "bigint", "smallint", "numeric", "real", "double precision":
 		// numberTypes, and what is JSON itself
 		if json.Valid([]byte(v)) { // NaN and Infinity are not
