@@ -52,7 +52,7 @@ func MakePreview(ctx context.Context, conn *pgx.Conn, in Input) (p *Preview, err
 
 // untried says why the rows could not be tried although they can be compared; "" where that is not the reason.
 func untried(err error) string {
-	const may = " Bringing them back may end with another preview."
+	const next = " Whoever confirms may be shown another comparison first."
 	switch state := stateOf(err); {
 	case errors.Is(err, errSilence):
 		return keepsake.MessageOf(err)
@@ -61,11 +61,11 @@ func untried(err error) string {
 		errors.As(err, &pg)
 		return "The platform's role lacks a right that bringing these rows back needs: " + pg.Message + "."
 	case errors.Is(err, errSlow), state == pgerrcode.QueryCanceled:
-		return "Trying all these rows on the platform would lock them for too long, so it was not tried whether it takes " +
-			"them." + may
+		return "The platform would have to lock all these rows for too long, so Keepsake did not try them out." + next
 	case errors.Is(err, errMoved), state == pgerrcode.LockNotAvailable, state == pgerrcode.SerializationFailure,
 		state == pgerrcode.DeadlockDetected:
-		return "The platform is using these rows just now, so it was not tried whether it takes them." + may
+		return "The platform is using these rows just now, so Keepsake could not try them out. Compare again in a moment." +
+			next
 	}
 	return ""
 }
