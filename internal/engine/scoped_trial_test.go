@@ -284,7 +284,8 @@ func TestAPreviewKnowsWhatThePlatformRefuses(t *testing.T) {
 func allRows(t *testing.T, url string) string {
 	t.Helper()
 	return one[string](t, url, `select string_agg(c.oid::regclass || ' ' || query_to_xml(format(
-		'select x::text from only %s x order by 1', c.oid::regclass), false, true, '')::text, E'\n' order by 1)
+		'select x::text from only %s x order by 1', c.oid::regclass), false, true, '')::text, E'\n'
+		order by c.oid::regclass::text)
 		from pg_class c where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace`)
 }
 
