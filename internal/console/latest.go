@@ -17,10 +17,13 @@ func newestWhole(ctx context.Context, tx db.Tx, platform string) (sqlcgen.Recove
 	return row, err
 }
 
-// latest returns the recovery point that the word latest means: newestWhole, or where no point holds every tier the
-// newest.
+// latest returns the recovery point that the word latest means, as policy.Latest does: newestWhole, or where no point
+// holds every tier the newest one of the critical tier, suspect ones last.
 func latest(ctx context.Context, tx db.Tx, platform string) (sqlcgen.RecoveryPoint, error) {
 	row, err := newestWhole(ctx, tx, platform)
+	if db.IsNoRows(err) {
+		row, err = tx.GetNewestCriticalPoint(ctx, platform)
+	}
 	if db.IsNoRows(err) {
 		row, err = tx.GetNewestPoint(ctx, platform)
 	}

@@ -121,6 +121,30 @@ func TestASuspectPointIsNotTheLatest(t *testing.T) {
 	}
 }
 
+// TestASuspectPointIsBetterThanNone, also one of the critical tier alone, and one whose older ones nobody can read.
+func TestASuspectPointIsBetterThanNone(t *testing.T) {
+	t.Parallel()
+	dirs := newDirectories(t)
+	e := engineWith(t, season(t), dirs.list, dirs.key)
+	critical := backup(t, e, keepsake.BackupCritical).Point
+	say(t, e, critical, keepsake.TrustDoubted)
+	wantLatest(t, e, critical, "the only one is doubted")
+	whole := backup(t, e, keepsake.BackupFull).Point
+	say(t, e, whole, keepsake.TrustDoubted)
+	wantLatest(t, e, whole, "the only one of all tiers is doubted")
+	newest := backup(t, e, keepsake.BackupIncremental).Point
+	say(t, e, newest, keepsake.TrustDoubted)
+	wantLatest(t, e, newest, "all are doubted")
+	for _, p := range dirs.list {
+		damage(t, p, repository.ManifestKey(whole))
+	}
+	sql, err := e.Schema(t.Context(), "latest", "", nil)
+	said := "-- The older recovery point " + whole + " cannot be read, so nobody knows whether it would be better."
+	if err != nil || !strings.HasPrefix(sql, said) || !strings.Contains(sql, "-- This recovery point is suspect. ") {
+		t.Errorf("the schema %.500s, %v", sql, err)
+	}
+}
+
 // TestWhatMakesABackupSuspect at a real server.
 func TestWhatMakesABackupSuspect(t *testing.T) {
 	t.Parallel()

@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 )
 
 // LatestWhole is the word that names the newest recovery point that covers every tier.
 const LatestWhole = "latest"
 
-// Resolve finds a recovery point by its id or by the word latest, and loads it. While there is a point that covers
-// every tier, latest never means one of the critical tier alone; while there is one that is not suspect, it never means
-// a suspect one. Newer points that nobody can read, and suspect ones, are in the listing's Passed.
+// Resolve finds a recovery point by its id or by the word latest, of which policy.Latest says what it means, and loads
+// it. Those that it passes by are in the listing's Passed.
 func (s *Set) Resolve(ctx context.Context, r *Repo, providers []Provider, point string) (*repository.Manifest, Listing,
 	[]report.VerifyFinding, error) {
 	l, err := ListManifests(ctx, providers)
@@ -37,69 +38,121 @@ func (s *Set) ResolveIn(ctx context.Context, r *Repo, l Listing, providers []Pro
 		}
 		return m, l, damaged, err
 	}
-	var damaged []report.VerifyFinding
-	found := func(id string) (*repository.Manifest, Listing, []report.VerifyFinding, error) {
-		m, bad, err := s.ReadLoaded(ctx, r, l, providers, id)
-		return m, l, append(damaged, bad...), err
-	}
-	var critical, suspect, words string // the newest of these
-	for _, id := range l.NewestFirst() {
-		m, bad, err := s.ReadManifest(ctx, r, l.Holders(providers, id), id)
-		damaged = append(damaged, bad...)
-		why, unread := "", []string(nil)
-		if err == nil {
-			why, unread, err = marks.Suspect(ctx, m)
-		}
-		whole := err == nil && (m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental)
-		if whole && why == "" {
-			var bad []report.VerifyFinding
-			if bad, err = s.load(ctx, r, l, providers, m); err == nil {
-				l.Unread = unread
-				return m, l, append(damaged, bad...), nil
-			}
-			damaged = append(damaged, bad...)
+	q := &search{set: s, repo: r, list: l, from: providers, marks: marks, ids: l.NewestFirst()}
+	m, err := q.latest(ctx)
+	return m, q.list, q.damaged, err
+}
+
+// search looks for the recovery point that latest means.
+type search struct {
+	set     *Set
+	repo    *Repo
+	list    Listing
+	from    []Provider
+	marks   *Marks
+	ids     []string             // newest first
+	known   []candidate          // the first of them, as far as they were read
+	last    *repository.Manifest // that was read
+	damaged []report.VerifyFinding
+}
+
+// candidate is a recovery point that latest may mean, and why somebody's doubt about it may be unread.
+type candidate struct {
+	policy.Candidate
+	unread []string
+}
+
+// latest loads the recovery point, another one where its index cannot be read.
+func (q *search) latest(ctx context.Context) (*repository.Manifest, error) {
+	for {
+		taken, passed, there := policy.Latest(q.candidates(ctx))
+		at := slices.Index(q.ids, taken.ID)
+		q.list.Passed = nil
+		for _, c := range passed {
+			q.list.Passed = append(q.list.Passed, passedBy(c, there && slices.Index(q.ids, c.ID) > at))
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, l, nil, ctx.Err()
-		case err != nil:
-			l.Passed = append(l.Passed, Passed{ID: id, Err: err})
-		case whole:
-			l.Passed = append(l.Passed, Passed{ID: id, Err: errors.New(why), Suspect: true})
-			if suspect == "" {
-				suspect, words = id, why
-			}
-		case critical == "" && why == "":
-			critical = id
+			return nil, ctx.Err()
+		case !there && len(passed) > 0:
+			return nil, passed[0].Err
+		case !there:
+			return nil, NoPoint(q.repo, q.list)
 		}
+		m, err := q.load(ctx, taken.ID)
+		if err != nil {
+			q.known[at].Err = err
+			continue
+		}
+		q.list.Unread = q.known[at].unread
+		if taken.Suspect != "" {
+			q.list.Suspect = taken.Suspect + " There is none that is not."
+		}
+		return m, nil
 	}
-	switch {
-	case suspect != "": // better than nothing, and said
-		l.Passed = slices.DeleteFunc(l.Passed, func(p Passed) bool { return p.Suspect })
-		l.Suspect = words + " There is none that is not."
-		return found(suspect)
-	case critical != "":
-		return found(critical)
-	case len(l.Passed) > 0:
-		return nil, l, damaged, l.Passed[0].Err
-	}
-	return nil, l, nil, NoPoint(r, l)
 }
 
-// Passed is a recovery point that nobody could read, or that is suspect, and why.
+// candidates reads the manifests, each once, as far as somebody asks for them.
+func (q *search) candidates(ctx context.Context) iter.Seq[policy.Candidate] {
+	return func(yield func(policy.Candidate) bool) {
+		for i, id := range q.ids {
+			if i == len(q.known) {
+				q.known = append(q.known, q.read(ctx, id))
+			}
+			if ctx.Err() != nil || !yield(q.known[i].Candidate) {
+				return
+			}
+		}
+	}
+}
+
+func (q *search) read(ctx context.Context, id string) (c candidate) {
+	m, bad, err := q.set.ReadManifest(ctx, q.repo, q.list.Holders(q.from, id), id)
+	q.damaged, q.last = append(q.damaged, bad...), m
+	c.ID, c.Err = id, err
+	if err == nil {
+		c.Type = m.Type
+		c.Suspect, c.unread, c.Err = q.marks.Suspect(ctx, m)
+	}
+	return c
+}
+
+func (q *search) load(ctx context.Context, id string) (m *repository.Manifest, err error) {
+	var bad []report.VerifyFinding
+	if m = q.last; m != nil && m.ID == id {
+		bad, err = q.set.load(ctx, q.repo, q.list, q.from, m)
+	} else {
+		m, bad, err = q.set.ReadLoaded(ctx, q.repo, q.list, q.from, id)
+	}
+	q.damaged = append(q.damaged, bad...)
+	return m, err
+}
+
+// Passed is a recovery point that latest passed by, and why: nobody could read it, or it is suspect.
 type Passed struct {
 	ID      string
 	Err     error
 	Suspect bool
+	Older   bool // than the one that is taken
 }
 
-// Words says that an older recovery point is read instead.
-func (p Passed) Words() string {
-	if p.Suspect {
-		return keepsake.PassedBy(p.ID, keepsake.MessageOf(p.Err))
+func passedBy(c policy.Candidate, older bool) Passed {
+	if c.Err != nil {
+		return Passed{ID: c.ID, Err: c.Err, Older: older}
 	}
-	return "The newer recovery point " + p.ID + " cannot be read, so an older one is taken. " +
-		keepsake.Sentence(keepsake.MessageOf(p.Err))
+	return Passed{ID: c.ID, Err: errors.New(c.Suspect), Suspect: true}
+}
+
+// Words says that another recovery point is taken instead.
+func (p Passed) Words() string {
+	why := keepsake.Sentence(keepsake.MessageOf(p.Err))
+	switch {
+	case p.Suspect:
+		return keepsake.PassedBy(p.ID, keepsake.MessageOf(p.Err))
+	case p.Older:
+		return "The older recovery point " + p.ID + " cannot be read, so nobody knows whether it would be better. " + why
+	}
+	return "The newer recovery point " + p.ID + " cannot be read, so an older one is taken. " + why
 }
 
 // mostWarned is how many points that latest passed by are named.
