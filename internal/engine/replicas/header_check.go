@@ -15,12 +15,18 @@ import (
 // differs from the others', because key slots may have changed while the provider was away.
 func (s *Set) CheckHeader(ctx context.Context, r *Repo, p Provider) error {
 	body, err := p.Store.Get(ctx, repository.HeaderKey, repository.MaxHeaderSize)
-	if err != nil || bytes.Equal(body, r.Header) {
+	if err != nil {
 		return err
 	}
 	h, err := repository.ParseHeader(body)
 	if err != nil {
 		return err
+	}
+	if _, same := h.Written(body); !same {
+		return errOddBytes
+	}
+	if bytes.Equal(body, r.Header) {
+		return nil
 	}
 	if err := h.Prove(r.Keys); err != nil {
 		return err
@@ -35,6 +41,10 @@ func (s *Set) CheckHeader(ctx context.Context, r *Repo, p Provider) error {
 // slot is damaged, or older.
 var errOddHeader = keepsake.Errorf(keepsake.CodeDamaged,
 	"The header is another one than at the other providers, and the key does not open it.")
+
+// errOddBytes is a header that can be read, and is not as it was written.
+var errOddBytes = keepsake.Errorf(keepsake.CodeDamaged,
+	"The header's bytes have changed since it was written. It still says the same, and another change may spoil it.")
 
 // errForeignHeader says that a damaged header stands beside recovery points that are not of this repository.
 var errForeignHeader = keepsake.Errorf(keepsake.CodeDamaged,

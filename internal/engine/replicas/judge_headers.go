@@ -111,9 +111,10 @@ next:
 		if err != nil {
 			return nil, nil, err
 		}
+		written, _ := h.Written(answers[i].header)
 		claims = append(claims, &claim{
 			keys:   keys,
-			header: answers[i].header,
+			header: written,
 			at:     map[string]bool{p.Name: true},
 			first:  p.Name,
 		})
