@@ -22,6 +22,7 @@ import (
 // smallTables have a few rows for ever, so that reading all of them is the best there is.
 var smallTables = map[string]string{
 	"duties":          "one row for each duty, a dozen",
+	"schedules":       "one row for each platform",
 	"provider_states": "one row for each provider of a platform, sixteen at most",
 	"slots":           "one row for each slot of a platform that an operation has",
 	"settings":        "a handful of names",

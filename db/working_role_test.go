@@ -22,9 +22,13 @@ var unguarded = map[string]string{
 	"duties insert":           "a duty that no process knows is not done",
 	"duties update":           "when a duty is done: one whose time lies further away than one interval is due",
 	"duties delete":           "a duty whose row is gone gets a new one, and is due",
-	"provider_states insert":  "a cache: providers are asked anew every few minutes",
-	"provider_states update":  "a cache: providers are asked anew every few minutes",
-	"provider_states delete":  "a cache: providers are asked anew every few minutes",
+	"schedules insert":        "when backups run is the configuration's, and how the last went its operation says",
+	"schedules update": "the same; another turn, or days without weddings, put a backup off, and how old the newest " +
+		"recovery point is stands on the overview",
+	"schedules delete":       "a platform whose row is gone gets a new one",
+	"provider_states insert": "a cache: providers are asked anew every few minutes",
+	"provider_states update": "a cache: providers are asked anew every few minutes",
+	"provider_states delete": "a cache: providers are asked anew every few minutes",
 	"recovery_points insert": "a cache of the repository: a restore reads the repository, and refuses a point " +
 		"that is not there",
 	"accounts update": "accounts_change_on_record; changed_at lets nobody in",

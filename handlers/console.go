@@ -18,6 +18,7 @@ type Console interface {
 	operationReader
 	operationLister
 	dutyLister
+	scheduleReader
 	operationCanceller
 	operationApprover
 	operationWatcher

@@ -28,7 +28,7 @@ func ListOperations(pages Pages, con operationLister) echo.HandlerFunc {
 		}
 		vm := draw.Operations(pages.Shell(c, "Operations", "operations"), page.Operations, pages.clock())
 		if actor(c).Organization == "" {
-			vm.DutiesURL = "/duties"
+			vm.DutiesURL, vm.ScheduleURL = "/duties", "/schedule"
 		}
 		vm.First, vm.Next, vm.Count = pager("/operations", in.Cursor, page.Next, len(page.Operations))
 		return Render(c, http.StatusOK, views.OperationsPage(vm))

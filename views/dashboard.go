@@ -44,6 +44,7 @@ type LastBackup struct {
 	Type    string
 	Size    string
 	URL     string
+	Next    string // when the next begins by itself; "": none does
 	Alarm   string // why the age is an alarm; "" when it is not
 	Failure string // the last attempt failed, or left something unprotected: what it said
 	// FailTitle tells the two apart.

@@ -164,6 +164,7 @@ type OperationRow struct {
 type Operations struct {
 	Shell       Shell
 	DutiesURL   string // empty for who may not read them
+	ScheduleURL string // the same
 	Rows        []OperationRow
 	First, Next string
 	Count       string

@@ -23,6 +23,10 @@ func (f *fakeConsole) ListDuties(context.Context, keepsake.Actor) ([]console.Dut
 	return f.duties, f.listErr
 }
 
+func (f *fakeConsole) GetSchedule(context.Context, keepsake.Actor) (console.ScheduleState, error) {
+	return f.schedule, f.listErr
+}
+
 func (f *fakeConsole) Compliance(context.Context, keepsake.Actor) (console.Compliance, error) {
 	return console.Compliance{Dashboard: f.dashboard, NewestProtected: f.dashboard.Newest}, f.listErr
 }

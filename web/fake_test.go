@@ -28,6 +28,7 @@ type fakeConsole struct {
 	mu         sync.Mutex
 	dashboard  console.Dashboard
 	duties     []console.DutyState
+	schedule   console.ScheduleState
 	estimate   console.Estimate
 	operations map[string]console.Operation
 	logs       map[string][]console.LogLine

@@ -193,6 +193,7 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.POST("/backups", handlers.StartBackup(pages, con))
 	in.GET("/operations", handlers.ListOperations(pages, con))
 	in.GET("/duties", handlers.ListDuties(pages, con))
+	in.GET("/schedule", handlers.ShowSchedule(pages, con))
 	in.GET("/operations/:id", handlers.ShowOperation(pages, con))
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))

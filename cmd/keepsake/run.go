@@ -74,6 +74,7 @@ type cli struct {
 	Restore restoreCommand `cmd:"" help:"Restore a recovery point into a new, empty database and prove it."`
 	Schema  schemaCommand  `cmd:"" help:"Print the SQL of a recovery point's schema, or of single entries of it. It may hold passwords."`
 	Scope   scopeCommands  `cmd:"" help:"Look at one wedding or organization, bring it back into the live platform, and take that back."`
+	Policy  policyCommands `cmd:"" help:"Say when backups begin by themselves, and try other rhythms."`
 	Repo    repoCommands   `cmd:"" help:"Work on the repository itself."`
 	Serve   serveCommand   `cmd:"" help:"Serve the console, with a worker in the same process."`
 	Worker  workerCommand  `cmd:"" help:"Run operations that a console started, without serving pages."`

@@ -258,12 +258,18 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		d.Close()
 		return nil, err
 	}
+	schedule, err := scheduleOf(conf)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
 	s.console, err = console.New(console.Deps{
 		DB:             d,
 		Platforms:      []console.Platform{{Name: conf.Platform.Name, Engine: e, Scopes: e, Targets: targets}},
 		Typed:          address.Policy{Allow: conf.TypedTargets},
 		Logger:         a.logger(slog.LevelInfo),
 		Limits:         conf.Limits,
+		Schedule:       schedule,
 		SecondApprover: conf.Server.SecondApprover,
 		Alone:          alone(conf.Server),
 		Duties:         duties(s.sessions, access, alerts),
@@ -315,6 +321,15 @@ func duties(sessions *auth.Sessions, access *accessKeeper, alert func(context.Co
 }
 
 // alone is how much may be brought back within a day without a second approver.
+// scheduleOf is when backups begin by themselves, nil where none does.
+func scheduleOf(conf *config.Config) (*console.Schedule, error) {
+	if !conf.Schedule.On() || conf.Platform.URL == "" {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	s, paused, err := conf.Schedule.Read()
+	return &console.Schedule{Schedule: s, Paused: paused}, err
+}
+
 func alone(s config.Server) *policy.Alone {
 	a := policy.DefaultAlone()
 	if s.AloneWeddings != nil {

@@ -52,6 +52,7 @@ func newWorld(t *testing.T, places []place, statements ...string) *world {
 		_, _ = fmt.Fprintf(&b, "  - {name: %s, type: file, path: ./repos/%s, medium: %s, offsite: %v}\n", p.name, p.name,
 			p.medium, p.offsite)
 	}
+	b.WriteString("schedule: {automatic: false}\n") // what a test does not begin would be in its way
 	w.write(t, w.config, b.String())
 	w.env["PLATFORM"] = w.platform
 	w.hide(t, w.platform)

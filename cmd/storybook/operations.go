@@ -128,6 +128,9 @@ func operationStories() map[string]story {
 		"duties": func(theme string) templ.Component {
 			return views.DutiesPage(draw.Duties(shell(theme, "Duties", "operations"), duties(), clock))
 		},
+		"schedule":       func(theme string) templ.Component { return schedulePage(theme, scheduled(0)) },
+		"schedule-fails": func(theme string) templ.Component { return schedulePage(theme, scheduled(3)) },
+		"schedule-off":   func(theme string) templ.Component { return schedulePage(theme, console.ScheduleState{}) },
 	}
 }
 

@@ -178,6 +178,16 @@ type RecoveryPoint struct {
 	Suspect           bool
 }
 
+type Schedule struct {
+	Platform  string
+	Turn      int64
+	Operation *string
+	Failures  int32
+	Days      []byte
+	CountedAt *time.Time
+	NextAt    *time.Time
+}
+
 type WeddingMilestone struct {
 	Platform     string
 	WeddingID    string

@@ -35,6 +35,9 @@ func (h *actions) overview() {
 	register(h, action(http.MethodGet, "/duties", "listDuties", "What runs without being asked for",
 		"How the last run of each duty ended, and when the next is due. Nothing is started. For accounts that may see the "+
 			"whole platform.", "Overview"), h.duties)
+	register(h, action(http.MethodGet, "/schedule", "getSchedule", "When backups begin by themselves",
+		"The next one and why, how often while which weddings are where, and what comes after. Nothing is started. For "+
+			"accounts that may see the whole platform.", "Overview"), h.schedule)
 }
 
 // Compliance is how things stand against the rules.

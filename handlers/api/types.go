@@ -32,6 +32,7 @@ type Console interface {
 	Performance(ctx context.Context, actor keepsake.Actor) (console.Performance, error)
 	Compliance(ctx context.Context, actor keepsake.Actor) (console.Compliance, error)
 	ListDuties(ctx context.Context, actor keepsake.Actor) ([]console.DutyState, error)
+	GetSchedule(ctx context.Context, actor keepsake.Actor) (console.ScheduleState, error)
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)

@@ -268,6 +268,15 @@ func lastBackup(d console.Dashboard, clock format.Clock) views.LastBackup {
 		last.When, last.URL = clock.When(d.Newest.Time), PointURL(d.Newest.ID)
 		last.Type, last.Size = format.Title(d.Newest.Type), format.Bytes(d.Newest.BytesRead)
 	}
+	switch {
+	case d.NextBackup.IsZero():
+	case len(d.Running) > 0 && !d.NextBackup.After(clock.Now):
+		last.Next = "The next follows the one that runs"
+	case !d.NextBackup.After(clock.Now):
+		last.Next = "The next is due now"
+	default:
+		last.Next = "The next begins " + clock.Relative(d.NextBackup)
+	}
 	if d.Alarm == console.AlarmLate {
 		last.Alarm = d.AlarmText
 	}

@@ -333,6 +333,78 @@ func (e SavePointTrust) Valid() bool {
 	}
 }
 
+// Defines values for SchedulePhasePhase.
+const (
+	SchedulePhasePhaseExecution   SchedulePhasePhase = "execution"
+	SchedulePhasePhasePlanning    SchedulePhasePhase = "planning"
+	SchedulePhasePhasePostEvent   SchedulePhasePhase = "post_event"
+	SchedulePhasePhasePreparation SchedulePhasePhase = "preparation"
+)
+
+// Valid indicates whether the value is a known member of the SchedulePhasePhase enum.
+func (e SchedulePhasePhase) Valid() bool {
+	switch e {
+	case SchedulePhasePhaseExecution:
+		return true
+	case SchedulePhasePhasePlanning:
+		return true
+	case SchedulePhasePhasePostEvent:
+		return true
+	case SchedulePhasePhasePreparation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScheduledBackupHeld.
+const (
+	ScheduledBackupHeldPause ScheduledBackupHeld = "pause"
+	ScheduledBackupHeldQuiet ScheduledBackupHeld = "quiet"
+	ScheduledBackupHeldRetry ScheduledBackupHeld = "retry"
+)
+
+// Valid indicates whether the value is a known member of the ScheduledBackupHeld enum.
+func (e ScheduledBackupHeld) Valid() bool {
+	switch e {
+	case ScheduledBackupHeldPause:
+		return true
+	case ScheduledBackupHeldQuiet:
+		return true
+	case ScheduledBackupHeldRetry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScheduledBackupType.
+const (
+	ScheduledBackupTypeCritical    ScheduledBackupType = "critical"
+	ScheduledBackupTypeEmergency   ScheduledBackupType = "emergency"
+	ScheduledBackupTypeFull        ScheduledBackupType = "full"
+	ScheduledBackupTypeIncremental ScheduledBackupType = "incremental"
+	ScheduledBackupTypeWedding     ScheduledBackupType = "wedding"
+)
+
+// Valid indicates whether the value is a known member of the ScheduledBackupType enum.
+func (e ScheduledBackupType) Valid() bool {
+	switch e {
+	case ScheduledBackupTypeCritical:
+		return true
+	case ScheduledBackupTypeEmergency:
+		return true
+	case ScheduledBackupTypeFull:
+		return true
+	case ScheduledBackupTypeIncremental:
+		return true
+	case ScheduledBackupTypeWedding:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScopeTiers.
 const (
 	ScopeTiersCritical ScopeTiers = "critical"
@@ -1831,6 +1903,86 @@ type SavePoint struct {
 // SavePointTrust accepted: it can be trusted, whatever its backup found. doubted: it cannot, and latest passes it by. Empty: nobody says anything. It takes the scope restore, too
 type SavePointTrust string
 
+// Schedule defines model for Schedule.
+type Schedule struct {
+	// Ahead How many begin within the next 30 days
+	Ahead *int64 `json:"ahead,omitempty"`
+
+	// AheadFull How many of these are full
+	AheadFull *int64 `json:"ahead_full,omitempty"`
+
+	// CountedAt When the platform said how many weddings there are
+	CountedAt *time.Time `json:"counted_at,omitempty"`
+
+	// Failures How many that began by themselves have failed since one was done
+	Failures *int64 `json:"failures,omitempty"`
+
+	// Full How often one of them is a full backup
+	//
+	// Examples: weekly
+	Full *string `json:"full,omitempty"`
+
+	// LastOperation The operation of the last one that began by itself
+	LastOperation *string `json:"last_operation,omitempty"`
+
+	// Next Absent: never. A time that is past: it begins within seconds
+	Next *ScheduledBackup `json:"next,omitempty"`
+
+	// On false: none begins by itself, and the rest is absent
+	On          bool       `json:"on"`
+	PausedUntil *time.Time `json:"paused_until,omitempty"`
+
+	// Phases The most urgent first
+	Phases *[]SchedulePhase `json:"phases,omitempty"`
+
+	// Planned The next ones, as if each were done at once
+	Planned *[]ScheduledBackup `json:"planned,omitempty"`
+
+	// Running A backup waits or runs; the next one waits for it
+	Running *bool `json:"running,omitempty"`
+
+	// Zone Where days begin: a name of the IANA database, or Local
+	//
+	// Examples: Europe/Berlin
+	Zone *string `json:"zone,omitempty"`
+}
+
+// SchedulePhase defines model for SchedulePhase.
+type SchedulePhase struct {
+	Phase SchedulePhasePhase `json:"phase"`
+
+	// Rhythm In words, or as a cron expression of five fields
+	//
+	// Examples: every 15 minutes
+	Rhythm string `json:"rhythm"`
+
+	// Weddings That are in it today, as the platform said last
+	Weddings int64 `json:"weddings"`
+}
+
+// SchedulePhasePhase defines model for SchedulePhase.Phase.
+type SchedulePhasePhase string
+
+// ScheduledBackup defines model for ScheduledBackup.
+type ScheduledBackup struct {
+	At time.Time `json:"at"`
+
+	// Held Why it is later than it would be
+	Held *ScheduledBackupHeld `json:"held,omitempty"`
+	Type ScheduledBackupType  `json:"type"`
+
+	// Why In words
+	//
+	// Examples: every 15 minutes, because 9 weddings are today or tomorrow
+	Why *string `json:"why,omitempty"`
+}
+
+// ScheduledBackupHeld Why it is later than it would be
+type ScheduledBackupHeld string
+
+// ScheduledBackupType defines model for ScheduledBackup.Type.
+type ScheduledBackupType string
+
 // Scope defines model for Scope.
 type Scope struct {
 	Everything *bool `json:"everything,omitempty"`
@@ -2796,6 +2948,13 @@ type ClientInterface interface {
 	// Corresponds with POST /api/repairs (the `StartRepair` operationId).
 	StartRepair(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetSchedule When backups begin by themselves
+	//
+	// The next one and why, how often while which weddings are where, and what comes after. Nothing is started. For accounts that may see the whole platform.
+	//
+	// Corresponds with GET /api/schedule (the `GetSchedule` operationId).
+	GetSchedule(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTests List tests of recovery points
 	//
 	// Verifications, and restores that compared every row. Newest first.
@@ -3329,6 +3488,23 @@ func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorF
 // Corresponds with POST /api/repairs (the `StartRepair` operationId).
 func (c *Client) StartRepair(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStartRepairRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSchedule When backups begin by themselves
+//
+// The next one and why, how often while which weddings are where, and what comes after. Nothing is started. For accounts that may see the whole platform.
+//
+// Corresponds with GET /api/schedule (the `GetSchedule` operationId).
+func (c *Client) GetSchedule(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetScheduleRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5096,6 +5272,33 @@ func NewStartRepairRequest(server string, params *StartRepairParams) (*http.Requ
 	return req, nil
 }
 
+// NewGetScheduleRequest constructs an http.Request for the GetSchedule method
+func NewGetScheduleRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/schedule")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTestsRequest constructs an http.Request for the ListTests method
 func NewListTestsRequest(server string, params *ListTestsParams) (*http.Request, error) {
 	var err error
@@ -5904,6 +6107,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/repairs (the `StartRepair` operationId).
 	StartRepairWithResponse(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*StartRepairReply, error)
+
+	// GetScheduleWithResponse When backups begin by themselves
+	//
+	// The next one and why, how often while which weddings are where, and what comes after. Nothing is started. For accounts that may see the whole platform.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/schedule (the `GetSchedule` operationId).
+	GetScheduleWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetScheduleReply, error)
 
 	// ListTestsWithResponse List tests of recovery points
 	//
@@ -8913,6 +9125,103 @@ func (r StartRepairReply) ContentType() string {
 	return ""
 }
 
+// GetScheduleReply401Headers the declared response headers of an HTTP 401 response for GetSchedule
+type GetScheduleReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+type GetScheduleReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Schedule
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetScheduleReply401Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetScheduleReply) GetJSON200() *Schedule {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetScheduleReply) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetScheduleReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetScheduleReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetScheduleReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetScheduleReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTestsReply401Headers the declared response headers of an HTTP 401 response for ListTests
 type ListTestsReply401Headers struct {
 	WWWAuthenticate *string
@@ -10205,6 +10514,21 @@ func (c *ClientWithResponses) StartRepairWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseStartRepairReply(rsp)
+}
+
+// GetScheduleWithResponse When backups begin by themselves
+//
+// The next one and why, how often while which weddings are where, and what comes after. Nothing is started. For accounts that may see the whole platform.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/schedule (the `GetSchedule` operationId).
+func (c *ClientWithResponses) GetScheduleWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetScheduleReply, error) {
+	rsp, err := c.GetSchedule(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetScheduleReply(rsp)
 }
 
 // ListTestsWithResponse List tests of recovery points
@@ -13359,6 +13683,94 @@ func ParseStartRepairReply(rsp *http.Response) (*StartRepairReply, error) {
 			headers.IdempotentReplayed = &value
 		}
 		response.Headers422 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetScheduleReply parses an HTTP response from a GetScheduleWithResponse call
+func ParseGetScheduleReply(rsp *http.Response) (*GetScheduleReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetScheduleReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Schedule
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetScheduleReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil

@@ -69,6 +69,7 @@ const (
 	TestsList              Action = "tests.list"
 	TestRead               Action = "test.read"
 	DutiesList             Action = "duties.list"
+	ScheduleRead           Action = "schedule.read"
 	SchemaRead             Action = "schema.read"
 	PointsList             Action = "points.list"
 	WeddingsList           Action = "weddings.list"
@@ -189,6 +190,7 @@ var actions = []Words{
 	{TestsList, "listed the tests of recovery points", "list the tests of recovery points", false, WatchNone},
 	{TestRead, "looked at a test of a recovery point", "look at a test of a recovery point", false, WatchNone},
 	{DutiesList, "listed the duties", "list the duties", false, WatchNone},
+	{ScheduleRead, "looked at the schedule", "look at the schedule", false, WatchNone},
 	{SchemaRead, "read the schema of a recovery point", "read the schema of a recovery point", false, WatchNone},
 	{PointsList, "listed the recovery points", "list the recovery points", false, WatchNone},
 	{WeddingsList, "listed the weddings", "list the weddings", false, WatchNone},

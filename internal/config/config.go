@@ -28,6 +28,7 @@ type Config struct {
 	Server       Server   `yaml:"server"`
 	Auth         Auth     `yaml:"auth"`
 	Alerts       Alerts   `yaml:"alerts"`
+	Schedule     Schedule `yaml:"schedule"`
 	// Limits is how many backups of a type one actor may start within an hour; what is missing has the console's default.
 	Limits  map[keepsake.BackupType]int `yaml:"limits"`
 	Workers int                         `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least

@@ -116,7 +116,7 @@ func (d *document) written(mark string) string {
 // notText are the fields that are no texts. Everywhere else a number, such as a password of digits, is meant as it is
 // written.
 var notText = map[string]bool{"workers": true, "offsite": true, "second_approver": true, "alone_weddings": true,
-	"alone_share": true, "require_mfa": true, "path_style": true,
+	"alone_share": true, "require_mfa": true, "path_style": true, "automatic": true, "archive_days": true,
 	// of limits; elsewhere groups and lists have these names
 	"full": true, "incremental": true, "critical": true, "wedding": true, "emergency": true}
 

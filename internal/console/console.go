@@ -38,6 +38,7 @@ type Engine interface {
 	weddingSource
 	CountWeddings(ctx context.Context, organization string) (all, theirs int64, err error)
 	CountWeddingsAt(ctx context.Context, point string, theirs func(organization string) bool) (all, of int64, err error)
+	CountWeddingDays(context.Context) (map[string]int, error)
 	Providers() []engine.Provider
 	// CheckTarget returns CodeConflict, with the reason, for a database that no restore may be written into.
 	CheckTarget(ctx context.Context, url keepsake.Secret) error
@@ -64,7 +65,9 @@ type Deps struct {
 	// up to more than Alone within a day. When Alone is nil, policy.DefaultAlone counts.
 	SecondApprover bool
 	Alone          *policy.Alone
-	Lease          LeaseTimes // zero: the defaults
+	// Schedule says when platforms are backed up without being asked for; nil: never.
+	Schedule *Schedule
+	Lease    LeaseTimes // zero: the defaults
 	// Duties are duties of other rooms, besides the console's own.
 	Duties []operation.Duty
 	// Notes, when set, is the repository that the audit trail is sealed into.
@@ -89,6 +92,7 @@ type Console struct {
 	limits    operation.Limits[keepsake.BackupType]
 	approve   bool
 	alone     policy.Alone
+	schedule  *Schedule
 	runner    *operation.Runner
 	duties    []operation.Duty
 	holders   *operation.Standing // of duties, as this process has seen them
@@ -120,6 +124,7 @@ func New(d Deps) (*Console, error) {
 		maxAge:    orDefault(d.BackupMaxAge, 24*time.Hour),
 		limits:    limitsOf(d.Limits),
 		approve:   d.SecondApprover,
+		schedule:  d.Schedule,
 		holders:   operation.NewStanding(0),
 		wakeSync:  make(chan struct{}, 1),
 		notes:     d.Notes,

@@ -51,6 +51,10 @@ func (c *Console) overview(ctx context.Context, actor keepsake.Actor,
 		d.GoneUnknown = found.GoneUnknown
 		return nil
 	})
+	g.Go(func() (err error) {
+		d.NextBackup, err = c.nextBackup(gctx, p)
+		return err
+	})
 	if err := g.Wait(); err != nil {
 		return d, fmt.Errorf("read the overview: %w", err)
 	}

@@ -90,6 +90,15 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 			Run:   c.keepMonths,
 		},
 	}
+	if c.schedule != nil {
+		list = append(list, operation.Duty{
+			Name:  "keep_schedule",
+			Does:  "begin the backups that are due",
+			Every: scheduleEvery,
+			Who:   operation.EachProcess,
+			Run:   c.KeepSchedule,
+		})
+	}
 	if c.notes != nil {
 		list = append(list, operation.Duty{
 			Name:  "seal_audit",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -43,16 +44,17 @@ type fakeEngine struct {
 	restores  []engine.RestoreInput
 	down      error // what the platform answers
 	stores    []engine.Provider
-	shift     int    // days that its first wedding lies ahead
-	undecided bool   // its weddings have no day
-	all       int64  // how many weddings it counts
-	then      int    // how many weddings the organization "many" had at the points, and has not any more
-	without   string // a tier that holds no table at the points
-	marking   func() // comes before a point is marked; nil: nothing
+	shift     int            // days that its first wedding lies ahead
+	undecided bool           // its weddings have no day
+	all       int64          // how many weddings it counts
+	then      int            // how many weddings the organization "many" had at the points, and has not any more
+	days      map[string]int // weddings of each day
+	without   string         // a tier that holds no table at the points
+	marking   func()         // comes before a point is marked; nil: nothing
 }
 
 func newFakeEngine() *fakeEngine {
-	return &fakeEngine{stores: []engine.Provider{
+	return &fakeEngine{days: map[string]int{}, stores: []engine.Provider{
 		{Name: "local", Medium: "disk", Store: storagetest.NewMem()},
 		{Name: "s3", Medium: "s3", Store: storagetest.NewMem()},
 		{Name: "away", Medium: "gcs", Offsite: true, Store: storagetest.NewMem()},
@@ -301,6 +303,12 @@ func (f *fakeEngine) NewestPoints(_ context.Context, most int) ([]engine.Point, 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.points[:min(most, len(f.points))], nil
+}
+
+func (f *fakeEngine) CountWeddingDays(context.Context) (map[string]int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.days), f.down
 }
 
 func (f *fakeEngine) CountWeddings(_ context.Context, organization string) (all, theirs int64, err error) {

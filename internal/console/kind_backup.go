@@ -65,7 +65,11 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, audit.BackupStart, "", detail, err)
 	}
-	o, err := c.enqueue(ctx, actor, audit.BackupStart, detail, row)
+	var claim mayBeAlone
+	if in.claim != nil {
+		claim = func(ctx context.Context, tx db.Tx) (string, error) { return "", in.claim(ctx, tx, row.ID) }
+	}
+	o, err := c.enqueueJudged(ctx, actor, audit.BackupStart, detail, row, claim)
 	if !errors.Is(err, errBackupRuns) {
 		return o, err
 	}

@@ -34,6 +34,8 @@ type platform struct {
 	weddings nextKnown
 	noticed  atomic.Pointer[string] // the newest point of which the repository was asked more
 	measured lastMeasured
+	asked    atomic.Pointer[time.Time] // when it was last asked how many weddings there are
+	refused  atomic.Pointer[time.Time] // when a backup that was due could last not be begun
 }
 
 // platformsOf checks the platforms of a console.

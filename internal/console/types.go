@@ -1,8 +1,10 @@
 package console
 
 import (
+	"context"
 	"time"
 
+	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/operation"
@@ -140,6 +142,8 @@ type StartBackupInput struct {
 	// Wedding and Milestone say for which wedding it is made, and why; both may be empty. The type must cover every tier.
 	WeddingID, Milestone string
 	weddings             []keepsake.WeddingMark
+	// claim, when set, is done in the transaction that starts the operation of this id.
+	claim func(ctx context.Context, tx db.Tx, id string) error
 }
 
 // StartVerifyInput says what to verify.
@@ -277,7 +281,10 @@ type Dashboard struct {
 	Age        time.Duration // since Newest
 	MaxAge     time.Duration // beyond it the age alarms
 	Alarm      AlarmKind
-	AlarmText  string     // what it means and what to do
+	AlarmText  string // what it means and what to do
+	// NextBackup is when the next backup begins by itself; zero: none does, or nobody has reckoned it yet. A time that is
+	// past: it is due, and waits for a worker or for the backup that runs.
+	NextBackup time.Time
 	Suspects   []Point    // the newest suspect recovery points of which nobody said whether they are right
 	LastBackup *Operation // the latest backup that succeeded or failed; nil: none did
 	Running    []Operation

@@ -84,6 +84,7 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 		"SealAuditNow": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.SealAuditNow(ctx, a) },
 		"VerifyAudit":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.VerifyAudit(ctx, a) },
 		"ListDuties":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.ListDuties(ctx, a) },
+		"GetSchedule":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetSchedule(ctx, a) },
 		"Compliance":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Compliance(ctx, a) },
 		"Dashboard":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Dashboard(ctx, a) },
 		"Emergency":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Emergency(ctx, a) },

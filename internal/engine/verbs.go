@@ -207,6 +207,12 @@ func (e *Engine) CountWeddings(ctx context.Context, organization string) (all, t
 	return e.weddings.CountWeddings(ctx, organization)
 }
 
+// CountWeddingDays counts the weddings of the live platform by their day, written as time.DateOnly, and those without
+// one under "".
+func (e *Engine) CountWeddingDays(ctx context.Context) (map[string]int, error) {
+	return e.weddings.CountWeddingDays(ctx)
+}
+
 // Check is the preflight. It looks at the tools, the key, the providers, the platform and its clock, and says what to
 // do about each thing that is wrong. It changes nothing.
 func (e *Engine) Check(ctx context.Context) []report.CheckFinding { return e.checker.Check(ctx) }

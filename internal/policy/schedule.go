@@ -92,7 +92,8 @@ type ScheduleFacts struct {
 	// Days says how many weddings are on each day, by time.DateOnly.
 	Days map[string]int
 	// Newest is when the newest recovery point that covers every tier was taken, NewestFull the newest full one. Zero:
-	// there is none. Those that lie ahead of Now, because somebody set a clock back, are not meant.
+	// there is none. A time ahead of Now was written before somebody set a clock back and counts for nothing, unless
+	// clocks of different machines may differ by that much: Skew.
 	Newest, NewestFull time.Time
 	// Tried is when this schedule last asked for a backup, and Failures how many of those in a row have failed since
 	// one was done.
@@ -141,10 +142,27 @@ func (s Schedule) Next(f ScheduleFacts) NextBackup {
 	return s.next(f, func(date time.Time) []Demand { return s.demands(f.Days, date) })
 }
 
+// Skew is by how much clocks of different machines may differ.
+const Skew = 5 * time.Minute
+
+// past returns the facts without times that lie ahead.
+func (f ScheduleFacts) past() ScheduleFacts {
+	for _, t := range []*time.Time{&f.Newest, &f.NewestFull, &f.Tried} {
+		switch {
+		case t.After(f.Now.Add(Skew)):
+			*t = time.Time{}
+		case t.After(f.Now):
+			*t = f.Now
+		}
+	}
+	return f
+}
+
 func (s Schedule) next(f ScheduleFacts, demandsOn func(date time.Time) []Demand) NextBackup {
+	f = f.past()
 	last := f.Newest
-	if f.Failures == 0 && f.Tried.After(last) && !f.Tried.After(f.Now) {
-		last = f.Tried // it was done, or it runs
+	if f.Failures == 0 {
+		last = later(last, f.Tried) // it was done, or it runs
 	}
 	today := s.date(f.Now)
 	for day := range mostDays {
@@ -239,7 +257,7 @@ func (s Schedule) hold(n NextBackup, f ScheduleFacts, demands []Demand) NextBack
 			n.At, n.Held = at, why
 		}
 	}
-	if f.Failures > 0 && !f.Tried.After(f.Now) {
+	if f.Failures > 0 && !f.Tried.IsZero() {
 		until(f.Tried.Add(min(firstRetry<<min(f.Failures-1, 10), longestRetry)), HoldRetry)
 	}
 	until(f.Paused, HoldPause)

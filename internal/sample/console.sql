@@ -106,6 +106,8 @@ insert into duties (name, next_at, last_started, last_ended, outcome)
 select 'duty ' || i, now() + interval '5 minutes', now() - interval '5 minutes', now() - interval '4 minutes', 'done'
 from generate_series(1, 11) i;
 
+insert into schedules (platform, days, counted_at, next_at) values ('main', '{"2026-12-05": 9}', now(), now());
+
 insert into provider_states (platform, name, medium, region, offsite, checked_at, reachable)
 values
     ('main', 'local', 'disk', '', false, now(), true),

@@ -31,3 +31,32 @@ func CountWeddings(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap, orga
 		key).Scan(&all, &theirs)
 	return all, theirs, err
 }
+
+// CountWeddingDays counts the weddings of the platform by their day, written as time.DateOnly. Couples who have not
+// agreed on a day count under "".
+func CountWeddingDays(ctx context.Context, conn *pgx.Conn, m keepsake.DataMap) (map[string]int, error) {
+	weddings, err := columnsOf(ctx, conn, m.Wedding.Table)
+	if err != nil {
+		return nil, err
+	}
+	if weddings.rows == "" { // the server's own words say that it is not there
+		weddings.rows = table(m.Wedding.Table)
+	}
+	day := "null::date"
+	if m.Wedding.Date != "" {
+		day = knownDay("w", m.Wedding.Date)
+	}
+	rows, err := conn.Query(ctx, "select coalesce(to_char("+day+", 'YYYY-MM-DD'), ''), count(*) from "+weddings.rows+
+		" w group by 1")
+	if err != nil {
+		return nil, err
+	}
+	days := map[string]int{}
+	var on string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&on, &n}, func() error {
+		days[on] = n
+		return nil
+	})
+	return days, err
+}

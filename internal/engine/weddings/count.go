@@ -33,3 +33,15 @@ func (by *Finder) CountWeddings(ctx context.Context, organization string) (all, 
 	})
 	return all, theirs, err
 }
+
+// CountWeddingDays counts the weddings of the live platform by their day, written as time.DateOnly, and those without
+// one under "".
+func (by *Finder) CountWeddingDays(ctx context.Context) (days map[string]int, err error) {
+	err = by.questions.Ask(ctx, func(conn *pgx.Conn) error {
+		if days, err = platform.CountWeddingDays(ctx, conn, by.dataMap); err != nil {
+			return fmt.Errorf("count weddings by day: %w", err)
+		}
+		return nil
+	})
+	return days, err
+}

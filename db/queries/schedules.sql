@@ -1,0 +1,31 @@
+-- name: AddSchedule :exec
+insert into schedules (platform) values (@platform) on conflict do nothing;
+
+-- name: GetSchedule :one
+select * from schedules where platform = @platform;
+
+-- name: TakeTurn :execrows
+-- No row: another process has begun one since.
+update schedules set turn = turn + 1, operation = @operation::uuid, failures = @failures
+where platform = @platform and turn = @turn;
+
+-- name: SetScheduleDays :exec
+update schedules set days = @days, counted_at = @counted_at::timestamptz where platform = @platform;
+
+-- name: SetScheduleNext :exec
+-- Only where it has changed.
+update schedules set next_at = sqlc.narg(next_at)
+where platform = @platform and next_at is distinct from sqlc.narg(next_at);
+
+-- name: GetNewestTaken :one
+-- Of those that hold every tier. What was taken later, was taken before somebody set a clock back.
+select taken_at from recovery_points
+where platform = @platform and backup_type in ('full', 'incremental') and taken_at <= @upto::timestamptz
+order by id desc
+limit 1;
+
+-- name: GetNewestFullTaken :one
+select taken_at from recovery_points
+where platform = @platform and backup_type = 'full' and taken_at <= @upto::timestamptz
+order by id desc
+limit 1;

@@ -1,0 +1,118 @@
+package draw
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wedsync/keepsake/handlers/format"
+	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
+	"github.com/wedsync/keepsake/views"
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// Schedule draws when backups begin by themselves, and why.
+func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) views.Schedule {
+	vm := views.Schedule{Shell: shell, On: s.On}
+	if !s.On {
+		vm.Notices = []ui.Notice{{
+			Tone:  ui.ToneWarn,
+			Title: "No backup begins by itself",
+			Text: "The configuration says schedule.automatic: false. There is a recovery point only when somebody asks for " +
+				"one. Take that line out of keepsake.yaml and start Keepsake anew to change it.",
+		}}
+		return vm
+	}
+	vm.Notices = scheduleNotices(s, clock)
+	vm.Next = scheduledBackup(s.Next, clock)
+	switch {
+	case s.Next.At.IsZero():
+		vm.Next = views.ScheduledBackup{Due: "Never", Type: "No rhythm asks for one"}
+	case s.Running:
+		vm.Next.Due = "When the backup that is running has ended"
+	case !s.Next.At.After(clock.Now):
+		vm.Next.Due = "Now: a worker begins it within seconds"
+	}
+	if s.Last != nil {
+		vm.LastURL, vm.State = OperationURL(s.Last.ID), OperationState(*s.Last)
+	}
+	for _, p := range phaseWords {
+		vm.Phases = append(vm.Phases, schedulePhase(s, p.phase, p.means))
+	}
+	vm.Full = "Full backups, which read everything anew: " + s.Schedule.Full.String() + "."
+	if s.Schedule.Full.Never() {
+		vm.Full = "No full backup begins by itself, except the first."
+	}
+	vm.Counted = "The platform has not said yet how many weddings there are"
+	if !s.Counted.IsZero() {
+		vm.Counted = "As the platform said " + clock.Relative(s.Counted)
+	}
+	for _, n := range s.Planned {
+		vm.Planned = append(vm.Planned, scheduledBackup(n, clock))
+	}
+	vm.Ahead = fmt.Sprintf("%s within the next 30 days, %s of them full", format.Plural(int64(s.Ahead), "backup", "backups"),
+		format.Count(int64(s.Full)))
+	return vm
+}
+
+// phaseWords are the phases as somebody would say them, the most urgent first.
+var phaseWords = []struct {
+	phase keepsake.Phase
+	means string
+}{
+	{keepsake.PhaseExecution, "is today or tomorrow"},
+	{keepsake.PhasePreparation, "is within 30 days"},
+	{keepsake.PhasePlanning, "is being planned, and without any"},
+	{keepsake.PhasePostEvent, "is over"},
+}
+
+func schedulePhase(s console.ScheduleState, phase keepsake.Phase, means string) views.SchedulePhase {
+	row := views.SchedulePhase{
+		Name:     format.Title(strings.ReplaceAll(string(phase), "_", " ")),
+		Means:    means,
+		Rhythm:   format.Title(s.Schedule.Phases[phase].String()),
+		Weddings: "0",
+	}
+	if phase == keepsake.PhasePostEvent {
+		row.Means = fmt.Sprintf("%s, for %s", means, format.Plural(int64(s.Schedule.ArchiveDays), "day", "days"))
+	}
+	is := func(d policy.Demand) bool { return d.Phase == phase }
+	if i := slices.IndexFunc(s.Demands, is); i >= 0 {
+		row.Weddings = format.Count(int64(s.Demands[i].Weddings))
+	}
+	row.Decides = len(s.Next.Demands) > 0 && s.Next.Demands[0].Phase == phase
+	return row
+}
+
+// scheduleNotices say what keeps backups from beginning.
+func scheduleNotices(s console.ScheduleState, clock format.Clock) (list []ui.Notice) {
+	if s.Schedule.Paused.After(clock.Now) {
+		list = append(list, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Backups are paused",
+			Text: "None begins by itself before " + clock.Exact(s.Schedule.Paused) + ", because the configuration says " +
+				"schedule.paused_until. Somebody can still begin one.",
+		})
+	}
+	if s.Failures > 0 && s.Last != nil {
+		list = append(list, ui.Notice{
+			Tone:  ui.ToneBad,
+			Title: fmt.Sprintf("The last %s failed", format.Plural(int64(s.Failures), "automatic backup", "automatic backups")),
+			Text: "It is tried again " + clock.Relative(s.Next.At) + ", and later each time. What it says is on the page of " +
+				"the last one.",
+			Href: OperationURL(s.Last.ID),
+			Link: "See what happened",
+		})
+	}
+	return list
+}
+
+func scheduledBackup(n policy.NextBackup, clock format.Clock) views.ScheduledBackup {
+	return views.ScheduledBackup{
+		When: clock.When(n.At),
+		Type: format.Title(string(n.Type)) + " backup",
+		Why:  n.Why(),
+	}
+}
