@@ -13,7 +13,7 @@ type Schedule struct {
 	Phases  []SchedulePhase
 	Full    string // how often
 	Counted string // when the platform said how many weddings there are
-	Planned []ScheduledBackup
+	Days    []ScheduledDay
 	Ahead   string // how many there are within 30 days
 }
 
@@ -21,9 +21,11 @@ type Schedule struct {
 type ScheduledBackup struct {
 	When ui.When
 	Due  string // in the place of When: it begins now, or never
-	Type string
-	Why  string
+	Text string // its type, and why it begins
 }
+
+// ScheduledDay is how many backups begin on a day, and why.
+type ScheduledDay struct{ Date, Backups, Why string }
 
 // SchedulePhase is how often backups begin while a wedding is in a phase.
 type SchedulePhase struct {

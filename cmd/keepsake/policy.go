@@ -192,18 +192,11 @@ func (c *policySimulateCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	var days []simulatedDay
-	total := simulatedDay{}
-	for _, b := range n.schedule.Simulate(n.facts, n.facts.Now.AddDate(0, 0, c.Days), mostSimulated) {
-		day := b.At.In(n.schedule.Zone).Format(time.DateOnly)
-		if len(days) == 0 || days[len(days)-1].Day != day {
-			days = append(days, simulatedDay{Day: day})
-		}
-		d := &days[len(days)-1]
-		d.Backups, d.Why, total.Backups = d.Backups+1, b.Why(), total.Backups+1
-		if b.Type == keepsake.BackupFull {
-			d.Full, total.Full = d.Full+1, total.Full+1
-		}
+	planned := n.schedule.Simulate(n.facts, n.facts.Now.AddDate(0, 0, c.Days), mostSimulated)
+	days := []simulatedDay{}
+	full := 0
+	for _, d := range n.schedule.ByDay(planned) {
+		days, full = append(days, simulatedDay{d.Date, d.Backups, d.Full, d.Why}), full+d.Full
 	}
 	if a.cli.JSON {
 		printJSON(a.io.out, struct {
@@ -212,12 +205,12 @@ func (c *policySimulateCommand) Run(a *app) error {
 			Backups int            `json:"backups"`
 			Full    int            `json:"full"`
 			Warning string         `json:"warning,omitempty"`
-		}{n.on, append([]simulatedDay{}, days...), total.Backups, total.Full, n.warning})
+		}{n.on, days, len(planned), full, n.warning})
 		return nil
 	}
 	n.warn(a)
-	a.printf("%s would begin within %s, %s of them full.\n", some(int64(total.Backups), "backup"),
-		some(int64(c.Days), "day"), count(int64(total.Full)))
+	a.printf("%s would begin within %s, %s of them full.\n", some(int64(len(planned)), "backup"),
+		some(int64(c.Days), "day"), count(int64(full)))
 	for _, d := range days {
 		full := ""
 		if d.Full > 0 {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/wedsync/keepsake/handlers/draw"
 	"github.com/wedsync/keepsake/internal/console"
-	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
 	"github.com/wedsync/keepsake/views"
 )
@@ -40,12 +39,9 @@ func scheduled(failures int) console.ScheduleState {
 	}
 	state.Next, state.Demands = s.Next(f), s.Demands(f.Days, now)
 	state.Planned = s.Simulate(f, now.AddDate(0, 0, 30), 20_000)
-	state.Ahead = len(state.Planned)
-	for _, n := range state.Planned {
-		if n.Type == keepsake.BackupFull {
-			state.Full++
-		}
+	state.Ahead, state.Days = len(state.Planned), s.ByDay(state.Planned)
+	for _, d := range state.Days {
+		state.Full += d.Full
 	}
-	state.Planned = state.Planned[:min(len(state.Planned), 12)]
 	return state
 }

@@ -23,6 +23,7 @@ type Schedule struct {
 	CountedAt   *time.Time        `json:"counted_at,omitempty" doc:"When the platform said how many weddings there are"`
 	Next        *ScheduledBackup  `json:"next,omitempty" doc:"Absent: never. A time that is past: it begins within seconds"`
 	Planned     []ScheduledBackup `json:"planned,omitempty" doc:"The next ones, as if each were done at once"`
+	Days        []PlannedDay      `json:"days,omitempty" doc:"How many begin on each of the next 30 days"`
 	Ahead       int               `json:"ahead,omitempty" doc:"How many begin within the next 30 days"`
 	AheadFull   int               `json:"ahead_full,omitempty" doc:"How many of these are full"`
 }
@@ -40,6 +41,14 @@ type ScheduledBackup struct {
 	Type keepsake.BackupType `json:"type" enum:"full,incremental,critical,wedding,emergency"`
 	Why  string              `json:"why,omitempty" doc:"In words" example:"every 15 minutes, because 9 weddings are today or tomorrow"`
 	Held string              `json:"held,omitempty" enum:"pause,quiet,retry" doc:"Why it is later than it would be"`
+}
+
+// PlannedDay is how many backups begin on a day.
+type PlannedDay struct {
+	Date    string `json:"date" format:"date"`
+	Backups int    `json:"backups"`
+	Full    int    `json:"full" doc:"How many of them are full"`
+	Why     string `json:"why,omitempty" doc:"Why the last of them begins, in words"`
 }
 
 type scheduleBody struct{ Body Schedule }
@@ -76,6 +85,7 @@ func scheduleOf(s console.ScheduleState) Schedule {
 		out.Next = &next
 	}
 	out.Planned = each(s.Planned, scheduledOf)
+	out.Days = each(s.Days, func(d policy.PlannedDay) PlannedDay { return PlannedDay(d) })
 	return out
 }
 

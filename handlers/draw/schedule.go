@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
@@ -29,7 +30,7 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 	vm.Next = scheduledBackup(s.Next, clock)
 	switch {
 	case s.Next.At.IsZero():
-		vm.Next = views.ScheduledBackup{Due: "Never", Type: "No rhythm asks for one"}
+		vm.Next = views.ScheduledBackup{Due: "Never", Text: "No rhythm asks for one."}
 	case s.Running:
 		vm.Next.Due = "When the backup that is running has ended"
 	case !s.Next.At.After(clock.Now):
@@ -49,8 +50,8 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 	if !s.Counted.IsZero() {
 		vm.Counted = "As the platform said " + clock.Relative(s.Counted)
 	}
-	for _, n := range s.Planned {
-		vm.Planned = append(vm.Planned, scheduledBackup(n, clock))
+	for _, d := range s.Days {
+		vm.Days = append(vm.Days, scheduledDay(d))
 	}
 	vm.Ahead = fmt.Sprintf("%s within the next 30 days, %s of them full", format.Plural(int64(s.Ahead), "backup", "backups"),
 		format.Count(int64(s.Full)))
@@ -110,9 +111,23 @@ func scheduleNotices(s console.ScheduleState, clock format.Clock) (list []ui.Not
 }
 
 func scheduledBackup(n policy.NextBackup, clock format.Clock) views.ScheduledBackup {
-	return views.ScheduledBackup{
-		When: clock.When(n.At),
-		Type: format.Title(string(n.Type)) + " backup",
-		Why:  n.Why(),
+	text := format.Title(string(n.Type)) + " backup"
+	if why := n.Why(); why != "" {
+		text += ": " + why
 	}
+	return views.ScheduledBackup{When: clock.When(n.At), Text: text + "."}
+}
+
+func scheduledDay(d policy.PlannedDay) views.ScheduledDay {
+	out := views.ScheduledDay{Date: d.Date, Backups: format.Count(int64(d.Backups)), Why: format.Title(d.Why)}
+	if day, err := time.Parse(time.DateOnly, d.Date); err == nil {
+		out.Date = day.Format("Mon 2 Jan 2006")
+	}
+	switch {
+	case d.Full == 1 && d.Backups == 1:
+		out.Backups += ", a full one"
+	case d.Full > 0:
+		out.Backups += fmt.Sprintf(", %s of them full", format.Count(int64(d.Full)))
+	}
+	return out
 }

@@ -1476,6 +1476,18 @@ type Performance struct {
 	RestoreSeconds *float64 `json:"restore_seconds,omitempty"`
 }
 
+// PlannedDay defines model for PlannedDay.
+type PlannedDay struct {
+	Backups int64              `json:"backups"`
+	Date    openapi_types.Date `json:"date"`
+
+	// Full How many of them are full
+	Full int64 `json:"full"`
+
+	// Why Why the last of them begins, in words
+	Why *string `json:"why,omitempty"`
+}
+
 // Point defines model for Point.
 type Point struct {
 	BytesNew    int64              `json:"bytes_new"`
@@ -1913,6 +1925,9 @@ type Schedule struct {
 
 	// CountedAt When the platform said how many weddings there are
 	CountedAt *time.Time `json:"counted_at,omitempty"`
+
+	// Days How many begin on each of the next 30 days
+	Days *[]PlannedDay `json:"days,omitempty"`
 
 	// Failures How many that began by themselves have failed since one was done
 	Failures *int64 `json:"failures,omitempty"`

@@ -239,6 +239,7 @@ type ScheduleState struct {
 	// Planned are the next ones, as if each were done at once, and Ahead and Full how many there are within the next 30
 	// days.
 	Planned     []policy.NextBackup
+	Days        []policy.PlannedDay // all of them
 	Ahead, Full int
 }
 
@@ -269,11 +270,9 @@ func (c *Console) GetSchedule(ctx context.Context, actor keepsake.Actor) (state 
 		Newest:   s.facts.Newest,
 	}
 	planned := c.schedule.Simulate(s.facts, now.Add(planAhead), mostCounted)
-	state.Ahead = len(planned)
-	for _, n := range planned {
-		if n.Type == keepsake.BackupFull {
-			state.Full++
-		}
+	state.Ahead, state.Days = len(planned), c.schedule.ByDay(planned)
+	for _, d := range state.Days {
+		state.Full += d.Full
 	}
 	state.Planned = planned[:min(len(planned), mostPlanned)]
 	return state, nil

@@ -224,6 +224,30 @@ func (s Schedule) Simulate(f ScheduleFacts, until time.Time, most int) (list []N
 	return list
 }
 
+// PlannedDay is how many backups would begin on a day.
+type PlannedDay struct {
+	Date    string // time.DateOnly, in the schedule's zone
+	Backups int
+	Full    int    // of them
+	Why     string // of the last of them
+}
+
+// ByDay counts backups by the day on which they begin. They come in the order of time.
+func (s Schedule) ByDay(planned []NextBackup) (days []PlannedDay) {
+	for _, n := range planned {
+		date := n.At.In(s.zone()).Format(time.DateOnly)
+		if len(days) == 0 || days[len(days)-1].Date != date {
+			days = append(days, PlannedDay{Date: date})
+		}
+		d := &days[len(days)-1]
+		d.Backups, d.Why = d.Backups+1, n.Why()
+		if n.Type == keepsake.BackupFull {
+			d.Full++
+		}
+	}
+	return days
+}
+
 // Demands are the phases that ask for backups on the day of a time, the most urgent first.
 func (s Schedule) Demands(days map[string]int, at time.Time) []Demand {
 	return s.demands(days, s.date(at))
@@ -311,7 +335,11 @@ func (n NextBackup) Why() string {
 	if len(parts) == 0 {
 		return first
 	}
-	return first + ", because " + strings.Join(parts, " and ")
+	last := len(parts) - 1
+	if last == 0 {
+		return first + ", because " + parts[0]
+	}
+	return first + ", because " + strings.Join(parts[:last], ", ") + " and " + parts[last]
 }
 
 func (d Demand) words() string {

@@ -53,6 +53,10 @@ func TestTheNearestWeddingDecides(t *testing.T) {
 		"a console that was away": {inUTC(nil), facts(map[string]int{"2026-12-01": 1, "2026-12-20": 41}, 5*time.Hour),
 			"2026-12-01 07:15", keepsake.BackupIncremental,
 			"every 15 minutes, because 1 wedding is today or tomorrow and 41 weddings are within 30 days", ""},
+		"everybody's time has come": {inUTC(nil), policy.ScheduleFacts{Now: now, Days: map[string]int{"2026-12-01": 14,
+			"2026-12-20": 1, "2027-06-01": 1228}}, "2026-12-01 12:00", keepsake.BackupFull,
+			"every 15 minutes, because 14 weddings are today or tomorrow, 1 wedding is within 30 days and 1,228 weddings " +
+				"are being planned", ""},
 		"a wedding is tomorrow, tomorrow": {inUTC(nil), facts(map[string]int{"2026-12-03": 2}, 3*time.Hour),
 			"2026-12-01 13:00", keepsake.BackupIncremental, "every 4 hours, because 2 weddings are within 30 days", ""},
 		"and the last one lies behind midnight": {
