@@ -31,18 +31,28 @@ func (a *app) alerts(d *db.DB, conf *config.Config) (func(context.Context) error
 	return s.Send, nil
 }
 
-// checkAlerts says whether the addresses can be sent to. It sends nothing.
-func (a *app) checkAlerts(conf *config.Config) []engine.CheckFinding {
+// checkAlerts says whether the addresses can be sent to and asked for. It sends nothing and asks for nothing.
+func (a *app) checkAlerts(conf *config.Config) (findings []engine.CheckFinding) {
 	const area = "alerts"
-	if len(conf.Alerts.URLs) == 0 {
-		return nil
+	say := func(level, message string) {
+		findings = append(findings, engine.CheckFinding{Area: area, Level: level, Message: message})
 	}
-	services, err := alert.Check(conf.Alerts.URLs)
-	if err != nil {
-		return []engine.CheckFinding{{Area: area, Level: levelError, Message: keepsake.MessageOf(err)}}
+	if len(conf.Alerts.URLs) > 0 {
+		if services, err := alert.Check(conf.Alerts.URLs); err != nil {
+			say(levelError, keepsake.MessageOf(err))
+		} else {
+			say(levelOK, fmt.Sprintf("%s can be sent to (%s); keepsake alert test sends a message",
+				some(int64(len(services)), "address"), strings.Join(services, ", ")))
+		}
 	}
-	return []engine.CheckFinding{{Area: area, Level: levelOK, Message: fmt.Sprintf("%s can be sent to (%s); "+
-		"keepsake alert test sends a message", some(int64(len(services)), "address"), strings.Join(services, ", "))}}
+	if conf.Alerts.Heartbeat != "" {
+		if _, err := alert.Heartbeat(conf.Alerts.Heartbeat); err != nil {
+			say(levelError, keepsake.MessageOf(err))
+		} else {
+			say(levelOK, "a watchdog is told of each protected backup")
+		}
+	}
+	return findings
 }
 
 type alertCommands struct {

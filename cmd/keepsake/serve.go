@@ -259,6 +259,10 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		return nil, err
 	}
 	schedule, err := scheduleOf(conf)
+	var heartbeat func(context.Context) error
+	if err == nil && conf.Alerts.Heartbeat != "" {
+		heartbeat, err = alert.Heartbeat(conf.Alerts.Heartbeat)
+	}
 	if err != nil {
 		d.Close()
 		return nil, err
@@ -270,6 +274,7 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		Logger:         a.logger(slog.LevelInfo),
 		Limits:         conf.Limits,
 		Schedule:       schedule,
+		Heartbeat:      heartbeat,
 		SecondApprover: conf.Server.SecondApprover,
 		Alone:          alone(conf.Server),
 		Duties:         duties(s.sessions, access, alerts),

@@ -12,6 +12,8 @@ import (
 type Alerts struct {
 	URLs []keepsake.Secret `yaml:"urls"` // as shoutrrr writes them
 	On   []string          `yaml:"on"`   // of alertKinds; empty: security and failed
+	// Heartbeat is asked for after each protected backup, so that a watchdog elsewhere rings when none is made any more.
+	Heartbeat keepsake.Secret `yaml:"heartbeat"`
 }
 
 var alertKinds = []string{"security", "failed", "restore"}

@@ -77,7 +77,7 @@ func TestExampleIsValid(t *testing.T) {
 	}
 	env := map[string]string{}
 	for _, name := range []string{"PLATFORM_PASSWORD", "CONSOLE_PASSWORD", "CONSOLE_OWNER_PASSWORD", "S3_KEY", "S3_SECRET",
-		"ALERT_PASSWORD", "SUPABASE_ANON_KEY"} {
+		"ALERT_PASSWORD", "SUPABASE_ANON_KEY", "WATCHDOG_ID"} {
 		env[name] = "secret"
 	}
 	c := load(t, string(raw), env)

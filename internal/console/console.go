@@ -65,6 +65,8 @@ type Deps struct {
 	// up to more than Alone within a day. When Alone is nil, policy.DefaultAlone counts.
 	SecondApprover bool
 	Alone          *policy.Alone
+	// Heartbeat, when set, tells a watchdog elsewhere that a protected recovery point was made.
+	Heartbeat func(context.Context) error
 	// Schedule says when platforms are backed up without being asked for; nil: never.
 	Schedule *Schedule
 	Lease    LeaseTimes // zero: the defaults
@@ -93,6 +95,7 @@ type Console struct {
 	approve   bool
 	alone     policy.Alone
 	schedule  *Schedule
+	heartbeat func(context.Context) error // may be nil
 	runner    *operation.Runner
 	duties    []operation.Duty
 	holders   *operation.Standing // of duties, as this process has seen them
@@ -125,6 +128,7 @@ func New(d Deps) (*Console, error) {
 		limits:    limitsOf(d.Limits),
 		approve:   d.SecondApprover,
 		schedule:  d.Schedule,
+		heartbeat: d.Heartbeat,
 		holders:   operation.NewStanding(0),
 		wakeSync:  make(chan struct{}, 1),
 		notes:     d.Notes,

@@ -99,6 +99,15 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 			Run:   c.KeepSchedule,
 		})
 	}
+	if c.heartbeat != nil {
+		list = append(list, operation.Duty{
+			Name:  "send_heartbeat",
+			Does:  "tell the watchdog that a protected recovery point was made",
+			Every: heartbeatEvery,
+			Who:   operation.OneHolder,
+			Run:   c.beat,
+		})
+	}
 	if c.notes != nil {
 		list = append(list, operation.Duty{
 			Name:  "seal_audit",

@@ -35,6 +35,7 @@ type platform struct {
 	noticed  atomic.Pointer[string] // the newest point of which the repository was asked more
 	measured lastMeasured
 	asked    atomic.Pointer[time.Time] // when it was last asked how many weddings there are
+	told     atomic.Pointer[string]    // the newest protected point that a watchdog was told of
 	refused  atomic.Pointer[time.Time] // when a backup that was due could last not be begun
 }
 
