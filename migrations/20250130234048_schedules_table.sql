@@ -7,6 +7,7 @@ create table schedules (
     turn       bigint not null default 0, -- whoever begins a backup counts it up
     operation  uuid,                      -- the backup that was begun last
     failures   int not null default 0,    -- how many failed in a row before that one
+    newest     text not null default '',  -- the newest recovery point of every tier when it was begun
     days       jsonb not null default '{}', -- weddings of each day, as the platform said when it last answered
     counted_at timestamptz,
     next_at    timestamptz,               -- of the next backup, as whoever looked last reckoned it; null: never

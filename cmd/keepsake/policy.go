@@ -58,6 +58,9 @@ func (a *app) scheduleNow(of func(*config.Schedule)) (scheduleNow, error) {
 		return n, err
 	}
 	for _, p := range points { // in any order, because a clock may have been set
+		if p.Time.After(n.facts.Now.Add(policy.Skew)) {
+			continue
+		}
 		switch at := p.Time; keepsake.BackupType(p.Type) {
 		case keepsake.BackupFull:
 			if at.After(n.facts.NewestFull) {

@@ -142,6 +142,10 @@ select value from settings where platform = '' and name = @name for update;
 -- Those that a verifier is kept of: the others are not here.
 select * from accounts where kind = 'local' and disabled_at is null order by email;
 
+-- name: AddPlatformSetting :exec
+-- Whoever comes first.
+insert into settings (platform, name, value) values (@platform, @name, @value) on conflict do nothing;
+
 -- name: SetSetting :exec
 insert into settings (platform, name, value)
 values (@platform, @name, @value)

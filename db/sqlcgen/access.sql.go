@@ -10,6 +10,22 @@ import (
 	"time"
 )
 
+const addPlatformSetting = `-- name: AddPlatformSetting :exec
+insert into settings (platform, name, value) values ($1, $2, $3) on conflict do nothing
+`
+
+type AddPlatformSettingParams struct {
+	Platform string
+	Name     string
+	Value    []byte
+}
+
+// Whoever comes first.
+func (q *Queries) AddPlatformSetting(ctx context.Context, arg AddPlatformSettingParams) error {
+	_, err := q.db.Exec(ctx, addPlatformSetting, arg.Platform, arg.Name, arg.Value)
+	return err
+}
+
 const closeAccount = `-- name: CloseAccount :exec
 update accounts set disabled_at = now() where id = $1
 `

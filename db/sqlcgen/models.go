@@ -183,6 +183,7 @@ type Schedule struct {
 	Turn      int64
 	Operation *string
 	Failures  int32
+	Newest    string
 	Days      []byte
 	CountedAt *time.Time
 	NextAt    *time.Time

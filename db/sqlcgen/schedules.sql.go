@@ -39,7 +39,7 @@ func (q *Queries) GetNewestFullTaken(ctx context.Context, arg GetNewestFullTaken
 }
 
 const getNewestTaken = `-- name: GetNewestTaken :one
-select taken_at from recovery_points
+select id, taken_at from recovery_points
 where platform = $1 and backup_type in ('full', 'incremental') and taken_at <= $2::timestamptz
 order by id desc
 limit 1
@@ -50,16 +50,33 @@ type GetNewestTakenParams struct {
 	Upto     time.Time
 }
 
+type GetNewestTakenRow struct {
+	ID      string
+	TakenAt time.Time
+}
+
 // Of those that hold every tier. What was taken later, was taken before somebody set a clock back.
-func (q *Queries) GetNewestTaken(ctx context.Context, arg GetNewestTakenParams) (time.Time, error) {
+func (q *Queries) GetNewestTaken(ctx context.Context, arg GetNewestTakenParams) (GetNewestTakenRow, error) {
 	row := q.db.QueryRow(ctx, getNewestTaken, arg.Platform, arg.Upto)
-	var taken_at time.Time
-	err := row.Scan(&taken_at)
-	return taken_at, err
+	var i GetNewestTakenRow
+	err := row.Scan(&i.ID, &i.TakenAt)
+	return i, err
+}
+
+const getOperationAge = `-- name: GetOperationAge :one
+select extract(epoch from clock_timestamp() - created_at)::float8 as seconds from backup_operations where id = $1
+`
+
+// By one clock, which need not be that of whoever asks.
+func (q *Queries) GetOperationAge(ctx context.Context, id string) (float64, error) {
+	row := q.db.QueryRow(ctx, getOperationAge, id)
+	var seconds float64
+	err := row.Scan(&seconds)
+	return seconds, err
 }
 
 const getSchedule = `-- name: GetSchedule :one
-select platform, turn, operation, failures, days, counted_at, next_at from schedules where platform = $1
+select platform, turn, operation, failures, newest, days, counted_at, next_at from schedules where platform = $1
 `
 
 func (q *Queries) GetSchedule(ctx context.Context, platform string) (Schedule, error) {
@@ -70,11 +87,23 @@ func (q *Queries) GetSchedule(ctx context.Context, platform string) (Schedule, e
 		&i.Turn,
 		&i.Operation,
 		&i.Failures,
+		&i.Newest,
 		&i.Days,
 		&i.CountedAt,
 		&i.NextAt,
 	)
 	return i, err
+}
+
+const getScheduleNext = `-- name: GetScheduleNext :one
+select next_at from schedules where platform = $1
+`
+
+func (q *Queries) GetScheduleNext(ctx context.Context, platform string) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, getScheduleNext, platform)
+	var next_at *time.Time
+	err := row.Scan(&next_at)
+	return next_at, err
 }
 
 const setScheduleDays = `-- name: SetScheduleDays :exec
@@ -109,13 +138,14 @@ func (q *Queries) SetScheduleNext(ctx context.Context, arg SetScheduleNextParams
 }
 
 const takeTurn = `-- name: TakeTurn :execrows
-update schedules set turn = turn + 1, operation = $1::uuid, failures = $2
-where platform = $3 and turn = $4
+update schedules set turn = turn + 1, operation = $1::uuid, failures = $2, newest = $3
+where platform = $4 and turn = $5
 `
 
 type TakeTurnParams struct {
 	Operation string
 	Failures  int32
+	Newest    string
 	Platform  string
 	Turn      int64
 }
@@ -125,6 +155,7 @@ func (q *Queries) TakeTurn(ctx context.Context, arg TakeTurnParams) (int64, erro
 	result, err := q.db.Exec(ctx, takeTurn,
 		arg.Operation,
 		arg.Failures,
+		arg.Newest,
 		arg.Platform,
 		arg.Turn,
 	)

@@ -83,7 +83,7 @@ func schedulePhase(s console.ScheduleState, phase keepsake.Phase, means string) 
 	if i := slices.IndexFunc(s.Demands, is); i >= 0 {
 		row.Weddings = format.Count(int64(s.Demands[i].Weddings))
 	}
-	row.Decides = len(s.Next.Demands) > 0 && s.Next.Demands[0].Phase == phase
+	row.Decides = slices.ContainsFunc(s.Demands, is) && len(s.Next.Demands) > 0 && s.Next.Demands[0].Phase == phase
 	return row
 }
 
@@ -97,14 +97,28 @@ func scheduleNotices(s console.ScheduleState, clock format.Clock) (list []ui.Not
 				"schedule.paused_until. Somebody can still begin one.",
 		})
 	}
+	if s.Next.Held == policy.HoldQuiet {
+		list = append(list, ui.Notice{
+			Tone:  ui.ToneWarn,
+			Title: "Quiet hours put the next backup off",
+			Text: "It begins " + clock.Relative(s.Next.At) + ", because the configuration says schedule.quiet. They do not " +
+				"count while a wedding is today or tomorrow.",
+		})
+	}
 	if s.Failures > 0 && s.Last != nil {
+		title, again := "The last automatic backup failed", "It is tried again as soon as nothing else is in the way."
+		if s.Failures > 1 {
+			title = fmt.Sprintf("The last %s automatic backups failed", format.Count(int64(s.Failures)))
+		}
+		if s.Next.At.After(clock.Now) {
+			again = "It is tried again " + clock.Relative(s.Next.At) + "."
+		}
 		list = append(list, ui.Notice{
 			Tone:  ui.ToneBad,
-			Title: fmt.Sprintf("The last %s failed", format.Plural(int64(s.Failures), "automatic backup", "automatic backups")),
-			Text: "It is tried again " + clock.Relative(s.Next.At) + ", and later each time. What it says is on the page of " +
-				"the last one.",
-			Href: OperationURL(s.Last.ID),
-			Link: "See what happened",
+			Title: title,
+			Text:  again + " What it says is on its page.",
+			Href:  OperationURL(s.Last.ID),
+			Link:  "See what happened",
 		})
 	}
 	return list

@@ -80,6 +80,9 @@ func (s Schedule) read() (p policy.Schedule, paused time.Time, m *mistake) {
 		}
 		p.Quiet = append(p.Quiet, w)
 	}
+	if p.AlwaysQuiet() {
+		return p, paused, wrong("these leave no time at which a backup could begin: take one away", "schedule", "quiet")
+	}
 	if s.PausedUntil != "" {
 		var err error
 		if paused, err = time.Parse(time.RFC3339, s.PausedUntil); err != nil {

@@ -34,6 +34,10 @@ schedule:
 	if c := load(t, withPlatform+"schedule: {automatic: false}\n", nil); c.Schedule.On() {
 		t.Error("it is on")
 	}
+	all := withPlatform + "schedule: {quiet: ['00:00-12:00', '12:00-00:00']}\n"
+	if _, err := Load(write(t, all), environ(nil)); keepsake.CodeOf(err) != keepsake.CodeInvalid {
+		t.Errorf("quiet hours of the whole day: %v", err)
+	}
 	for field, value := range map[string]string{"zone": "Berlin", "planning": "often", "full": "4h", "archive_days": "-1",
 		"quiet": "['2']", "paused_until": "soon"} {
 		_, err := Load(write(t, withPlatform+"schedule: {"+field+": "+value+"}\n"), func(string) (string, bool) { return "", false })

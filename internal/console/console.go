@@ -5,6 +5,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -199,8 +200,8 @@ func (c *Console) attemptJudged(ctx context.Context, actor keepsake.Actor, err e
 			})
 		})
 	}
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, errTurnTaken) { // that another process was first is no failure
+		return err
 	}
 	return c.recordRefused(ctx, actor, action, target, detail, err)
 }

@@ -38,36 +38,46 @@ func (c *Console) WatchMilestones(ctx context.Context) error {
 }
 
 func (c *Console) watchMilestones(ctx context.Context, p *platform) error {
+	marks, err := c.lackingMarks(ctx, p)
+	if err != nil || len(marks) == 0 {
+		return err
+	}
+	_, err = c.StartBackup(ctx, keepsake.System("milestones"), StartBackupInput{
+		Platform: p.Name,
+		Type:     keepsake.BackupIncremental,
+		Note:     "Automatic backup: " + marksWords(marks),
+		weddings: marks,
+	})
+	return err
+}
+
+// lackingMarks are what weddings have reached and no backup was made for, none while a backup runs or one for them has
+// just failed. It notes the days for which none is lacking.
+func (c *Console) lackingMarks(ctx context.Context, p *platform) ([]keepsake.WeddingMark, error) {
 	today := day(c.now())
 	known, err := c.knownMarks(ctx, p, today)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	lacking := known.lacking(known.setMarks())
 	if len(lacking) == 0 && !known.seen.Before(today) { // what happens most: the platform is not asked
-		return nil
+		return nil, nil
 	}
 	if lacking, err = p.marksBetween(ctx, known.seen, today, known.set); err != nil {
-		return err
+		return nil, err
 	}
 	lacking = known.lacking(lacking)
 	switch {
 	case len(lacking) == 0 && known.seen.Before(today):
-		return c.seeMilestones(ctx, p, known.seen, today)
+		return nil, c.seeMilestones(ctx, p, known.seen, today)
 	case len(lacking) == 0 || known.waits:
-		return nil
+		return nil, nil
 	}
 	marks := make([]keepsake.WeddingMark, len(lacking))
 	for i, r := range lacking {
 		marks[i] = r.mark
 	}
-	_, err = c.StartBackup(ctx, keepsake.System("milestones"), StartBackupInput{
-		Platform: p.Name,
-		Type:     keepsake.BackupIncremental,
-		Note:     marksNote(marks),
-		weddings: marks,
-	})
-	return err
+	return marks, nil
 }
 
 // reachedMark is what a wedding reached on a day.
@@ -91,7 +101,11 @@ func (c *Console) knownMarks(ctx context.Context, p *platform, today time.Time) 
 	err := c.db.InTx(ctx, keepsake.System("milestones"), func(tx db.Tx) error {
 		value, err := tx.GetSetting(ctx, sqlcgen.GetSettingParams{Platform: p.Name, Name: milestonesSeen})
 		if db.IsNoRows(err) {
-			return setSeen(ctx, tx, p, today)
+			return tx.AddPlatformSetting(ctx, sqlcgen.AddPlatformSettingParams{
+				Platform: p.Name,
+				Name:     milestonesSeen,
+				Value:    []byte(today.Format(time.DateOnly)),
+			})
 		}
 		if err != nil {
 			return err
@@ -251,8 +265,8 @@ func (p *platform) marksBetween(ctx context.Context, seen, today time.Time, set 
 	return marks, nil
 }
 
-// marksNote says in words why an automatic recovery point was made.
-func marksNote(marks []keepsake.WeddingMark) string {
+// marksWords says in words why an automatic recovery point was made.
+func marksWords(marks []keepsake.WeddingMark) string {
 	count := map[string]int{}
 	var order []string
 	for _, m := range marks {
@@ -276,5 +290,5 @@ func marksNote(marks []keepsake.WeddingMark) string {
 	if len(order) > most {
 		parts = append(parts, "others reached other milestones")
 	}
-	return "Automatic backup: " + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
 }

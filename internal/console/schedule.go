@@ -33,8 +33,8 @@ const (
 	mostPlanned = 12
 	// planAhead is how far ahead they are counted.
 	planAhead = 30 * 24 * time.Hour
-	// mostCounted bounds how many are.
-	mostCounted = 20_000
+	// mostCounted bounds how many are: more than one a minute.
+	mostCounted = 45_000
 )
 
 // errTurnTaken says that another process has begun the backup that was due.
@@ -55,34 +55,56 @@ func (c *Console) keepScheduleOf(ctx context.Context, p *platform) error {
 		return err
 	}
 	next := c.schedule.Next(s.facts)
-	if err := c.setNext(ctx, p, next.At); err != nil {
-		return err
+	waits := !next.At.IsZero() && !next.At.After(now) && !s.next.IsZero() && !s.next.After(now) // nothing new to say
+	if !waits {
+		if err := c.setNext(ctx, p, next.At); err != nil {
+			return err
+		}
 	}
 	if s.busy || next.At.IsZero() || next.At.After(now) || within(p.refused.Load(), now, beginAgain) {
 		return nil
 	}
+	note := "Automatic backup: " + next.Why()
+	marks, err := c.lackingMarks(ctx, p) // of a platform that is always being backed up nobody else gets a turn
+	if err != nil {
+		p.log.WarnContext(ctx, "could not ask which weddings reach a milestone", "err", err)
+	} else if len(marks) > 0 {
+		note += "; " + marksWords(marks)
+	}
 	_, err = c.StartBackup(ctx, keepsake.System("schedule"), StartBackupInput{
 		Platform: p.Name,
 		Type:     next.Type,
-		Note:     "Automatic backup: " + next.Why(),
-		claim: func(ctx context.Context, tx db.Tx, id string) error {
-			n, err := tx.TakeTurn(ctx, sqlcgen.TakeTurnParams{
-				Operation: id,
-				Failures:  int32(min(s.facts.Failures, maxFailures)),
-				Platform:  p.Name,
-				Turn:      s.turn,
-			})
-			if err == nil && n == 0 {
-				err = errTurnTaken
-			}
-			return err
-		},
+		Note:     note,
+		weddings: marks,
+		claim:    func(ctx context.Context, tx db.Tx, id string) error { return claimTurn(ctx, tx, p, s, id) },
 	})
 	if errors.Is(err, errTurnTaken) || errors.Is(err, errBackupRuns) {
 		return nil
 	}
 	if err != nil {
 		p.refused.Store(&now)
+	}
+	return err
+}
+
+// claimTurn takes the turn within the transaction that begins a backup.
+func claimTurn(ctx context.Context, tx db.Tx, p *platform, s scheduleSeen, id string) error {
+	_, err := tx.GetSlotHolder(ctx, sqlcgen.GetSlotHolderParams{Platform: p.Name, Name: backupSlot})
+	if err == nil {
+		return errTurnTaken
+	}
+	if !db.IsNoRows(err) {
+		return err
+	}
+	n, err := tx.TakeTurn(ctx, sqlcgen.TakeTurnParams{
+		Operation: id,
+		Failures:  int32(min(s.facts.Failures, maxFailures)),
+		Newest:    s.newest,
+		Platform:  p.Name,
+		Turn:      s.turn,
+	})
+	if err == nil && n == 0 {
+		err = errTurnTaken
 	}
 	return err
 }
@@ -101,6 +123,8 @@ type scheduleSeen struct {
 	turn    int64
 	counted time.Time  // when the platform said the facts' days
 	busy    bool       // a backup waits or runs
+	next    time.Time  // what the row says of the next backup
+	newest  string     // the newest recovery point of every tier; empty: none
 	last    *Operation // the one that the schedule began last
 }
 
@@ -118,16 +142,18 @@ func (c *Console) readSchedule(ctx context.Context, p *platform, now time.Time) 
 		if err != nil {
 			return err
 		}
-		s.turn, s.counted = row.Turn, deref(row.CountedAt)
+		s.turn, s.counted, s.next = row.Turn, deref(row.CountedAt), deref(row.NextAt)
 		if err := json.Unmarshal(row.Days, &s.facts.Days); err != nil {
 			return fmt.Errorf("decode the days of weddings: %w", err)
 		}
-		if s.facts.Newest, err = orNoTime(tx.GetNewestTaken(ctx,
-			sqlcgen.GetNewestTakenParams{Platform: p.Name, Upto: upto})); err != nil {
+		newest, err := tx.GetNewestTaken(ctx, sqlcgen.GetNewestTakenParams{Platform: p.Name, Upto: upto})
+		if err != nil && !db.IsNoRows(err) {
 			return err
 		}
-		if s.facts.NewestFull, err = orNoTime(tx.GetNewestFullTaken(ctx,
-			sqlcgen.GetNewestFullTakenParams{Platform: p.Name, Upto: upto})); err != nil {
+		s.newest, s.facts.Newest = newest.ID, newest.TakenAt
+		s.facts.NewestFull, err = tx.GetNewestFullTaken(ctx,
+			sqlcgen.GetNewestFullTakenParams{Platform: p.Name, Upto: upto})
+		if err != nil && !db.IsNoRows(err) {
 			return err
 		}
 		_, err = tx.GetSlotHolder(ctx, sqlcgen.GetSlotHolderParams{Platform: p.Name, Name: backupSlot})
@@ -142,8 +168,9 @@ func (c *Console) readSchedule(ctx context.Context, p *platform, now time.Time) 
 	return s, nil
 }
 
-// lookAtLast notes how the backup went that the schedule began last. A recovery point that was taken since makes up for
-// one that failed.
+// lookAtLast notes how the backup went that the schedule began last, and when that was. Only differences of times of one
+// clock are taken: the database, the platform and this process need not agree. A newer recovery point makes up for a
+// backup that failed. The first backup is tried again although somebody cancelled it.
 func (s *scheduleSeen) lookAtLast(ctx context.Context, tx db.Tx, row sqlcgen.Schedule) error {
 	if row.Operation == nil {
 		return nil
@@ -159,18 +186,15 @@ func (s *scheduleSeen) lookAtLast(ctx context.Context, tx db.Tx, row sqlcgen.Sch
 	if err != nil {
 		return err
 	}
-	s.last, s.facts.Tried = &last, o.CreatedAt
-	if last.State == StateFailed && s.facts.Newest.Before(o.CreatedAt) {
+	age, err := tx.GetOperationAge(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	s.last, s.facts.Tried = &last, s.facts.Now.Add(-time.Duration(age*float64(time.Second)))
+	if (last.State == StateFailed || last.State == StateCancelled && s.newest == "") && s.newest == row.Newest {
 		s.facts.Failures = int(row.Failures) + 1
 	}
 	return nil
-}
-
-func orNoTime(t time.Time, err error) (time.Time, error) {
-	if db.IsNoRows(err) {
-		return time.Time{}, nil
-	}
-	return t, err
 }
 
 // countDays asks the platform how many weddings are on each day, where what is known is too old. A platform that does
@@ -215,11 +239,11 @@ func (c *Console) nextBackup(ctx context.Context, p *platform) (at time.Time, er
 		return at, nil
 	}
 	err = c.db.InTx(ctx, keepsake.System("schedule"), func(tx db.Tx) error {
-		row, err := tx.GetSchedule(ctx, p.Name)
+		next, err := tx.GetScheduleNext(ctx, p.Name)
 		if db.IsNoRows(err) {
 			return nil
 		}
-		at = deref(row.NextAt)
+		at = deref(next)
 		return err
 	})
 	return at, err

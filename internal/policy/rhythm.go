@@ -13,9 +13,10 @@ import (
 // Rhythm says how often something runs: a while after the last time, or at the times of a cron expression. The zero
 // value is never.
 type Rhythm struct {
-	every time.Duration
-	cron  string
-	words string
+	every    time.Duration
+	cron     string
+	schedule cron.Schedule // of the expression
+	words    string
 }
 
 // Every is once in d.
@@ -64,19 +65,26 @@ func ParseRhythm(text string) (Rhythm, error) {
 	if m := atWords.FindStringSubmatch(words); m != nil {
 		hour, _ := strconv.Atoi(m[1])
 		minute, _ := strconv.Atoi(m[2])
-		return Rhythm{cron: fmt.Sprintf("%d %d * * *", minute, hour), words: fmt.Sprintf("daily at %02d:%02d", hour, minute)}, nil
+		r, err := parseCron(fmt.Sprintf("%d %d * * *", minute, hour))
+		r.words = fmt.Sprintf("daily at %02d:%02d", hour, minute)
+		return r, err
 	}
 	if len(strings.Fields(words)) != 5 {
 		return Rhythm{}, fmt.Errorf("%q is no rhythm: %s", text, rhythmsTaken)
 	}
-	if _, err := fields.Parse(words); err != nil {
+	r, err := parseCron(words)
+	if err != nil {
 		return Rhythm{}, fmt.Errorf("%q is no rhythm (%w): %s", text, err, rhythmsTaken)
 	}
-	r := Rhythm{cron: words}
 	if r.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC).IsZero() {
 		return Rhythm{}, fmt.Errorf("%q never comes: %s", text, rhythmsTaken)
 	}
 	return r, nil
+}
+
+func parseCron(expression string) (Rhythm, error) {
+	schedule, err := fields.Parse(expression)
+	return Rhythm{cron: expression, schedule: schedule}, err
 }
 
 // Never reports whether it has no next time.
@@ -111,8 +119,8 @@ func (r Rhythm) String() string {
 // Next returns the first time after last, zero where it never comes.
 //
 // An expression that names an hour runs once on each day on which that hour comes: at the change of the clocks when it
-// is left out, and at the first of the two when it comes twice. One that runs in every hour, or each few hours, goes by
-// the time that passes.
+// is left out, and at the first of the two when it comes twice. One that runs in every hour (*) goes by the time that
+// passes.
 func (r Rhythm) Next(last time.Time, zone *time.Location) time.Time {
 	switch {
 	case r.Never():
@@ -120,15 +128,11 @@ func (r Rhythm) Next(last time.Time, zone *time.Location) time.Time {
 	case r.cron == "":
 		return last.Add(r.every)
 	}
-	schedule, err := fields.Parse(r.cron)
-	if err != nil { // ParseRhythm has read it
-		return time.Time{}
-	}
-	if hour := strings.Fields(r.cron)[1]; strings.HasPrefix(hour, "*") {
-		return schedule.Next(last.In(zone))
+	if strings.Fields(r.cron)[1] == "*" {
+		return r.schedule.Next(last.In(zone))
 	}
 	for shown := face(last.In(zone)); ; {
-		if shown = schedule.Next(shown); shown.IsZero() {
+		if shown = r.schedule.Next(shown); shown.IsZero() {
 			return shown
 		}
 		if at := shows(shown, zone); at.After(last) {

@@ -80,6 +80,10 @@ func TestARunAtHalfPastTwoComesOnBothNights(t *testing.T) {
 		{"Europe/Berlin", "*/30 * * * *", "2026-10-25T00:20:00Z", // by the time that passes
 			[]string{"2026-10-25 02:30 CEST", "2026-10-25 02:00 CET", "2026-10-25 02:30 CET", "2026-10-25 03:00 CET"}},
 		{"Europe/Berlin", "every 12 hours", "2026-03-28T22:00:00Z", []string{"2026-03-29 12:00 CEST"}},
+		{"America/Sao_Paulo", "0 */6 * * *", "2018-11-03T21:00:00Z",
+			[]string{"2018-11-04 01:00 -02", "2018-11-04 06:00 -02", "2018-11-04 12:00 -02"}},
+		{"Europe/Berlin", "30 */2 * * *", "2026-10-24T23:00:00Z",
+			[]string{"2026-10-25 02:30 CEST", "2026-10-25 04:30 CET"}},
 		{"UTC", "0 3 29 2 *", "2026-01-01T00:00:00Z", []string{"2028-02-29 03:00 UTC", "2032-02-29 03:00 UTC"}},
 	} {
 		at, err := time.Parse(time.RFC3339, c.after)

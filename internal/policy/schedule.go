@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -132,15 +133,14 @@ const (
 const (
 	firstRetry   = time.Minute
 	longestRetry = time.Hour
-	// mostDays bounds how far ahead a next backup is looked for: more than the longest rhythm.
-	mostDays = 2 * 366
+	// mostDays bounds how far ahead a next backup is looked for: from one 29 February to the next may be eight years.
+	mostDays = 8*366 + 1
+	// fullsTried is how many fail in a row before an incremental one is tried: that there is a point comes first.
+	fullsTried = 2
 )
 
-// Next returns when the next backup begins, and why. A time that is past says that it is due. It takes time for each
-// day in f.Days.
-func (s Schedule) Next(f ScheduleFacts) NextBackup {
-	return s.next(f, func(date time.Time) []Demand { return s.demands(f.Days, date) })
-}
+// Next returns when the next backup begins, and why. A time that is past says that it is due.
+func (s Schedule) Next(f ScheduleFacts) NextBackup { return s.next(f, calendarOf(f.Days)) }
 
 // Skew is by how much clocks of different machines may differ.
 const Skew = 5 * time.Minute
@@ -158,59 +158,77 @@ func (f ScheduleFacts) past() ScheduleFacts {
 	return f
 }
 
-func (s Schedule) next(f ScheduleFacts, demandsOn func(date time.Time) []Demand) NextBackup {
+func (s Schedule) next(f ScheduleFacts, c calendar) NextBackup {
 	f = f.past()
 	last := f.Newest
 	if f.Failures == 0 {
 		last = later(last, f.Tried) // it was done, or it runs
 	}
+	after := map[keepsake.Phase]time.Time{} // the next time of each rhythm
+	for phase, r := range s.Phases {
+		after[phase] = f.Now // there is none yet
+		if !last.IsZero() {
+			after[phase] = r.Next(last, s.zone())
+		}
+	}
 	today := s.date(f.Now)
+	before := s.demands(c, today.AddDate(0, 0, -1))
 	for day := range mostDays {
 		date := today.AddDate(0, 0, day)
-		from, until := shows(date, s.zone()), shows(date.AddDate(0, 0, 1), s.zone())
-		demands := demandsOn(date)
-		times := make([]time.Time, len(demands))
-		at := time.Time{}
-		for i, d := range demands {
-			times[i] = f.Now // there is none yet
-			if !last.IsZero() {
-				times[i] = d.Rhythm.Next(last, s.zone())
+		until := shows(date.AddDate(0, 0, 1), s.zone())
+		demands := s.demands(c, date)
+		due := make([]demandAt, 0, len(demands))
+		for _, d := range demands {
+			at := after[d.Phase]
+			if began := !slices.ContainsFunc(before, d.samePhase); began && !last.IsZero() {
+				at = s.fromDay(d, at, date)
 			}
-			if day > 0 && !times[i].IsZero() && times[i].Before(from) {
-				times[i] = from // there is such a wedding since then
-			}
-			if !times[i].IsZero() && times[i].Before(until) && (at.IsZero() || times[i].Before(at)) {
-				at = times[i]
+			if !at.IsZero() {
+				due = append(due, demandAt{d, at})
 			}
 		}
-		if at.IsZero() {
+		before = demands
+		slices.SortStableFunc(due, func(a, b demandAt) int { return a.at.Compare(b.at) })
+		if len(due) == 0 || !due[0].at.Before(until) {
 			continue
 		}
-		n := s.hold(NextBackup{At: at}, f, demands)
-		for i, d := range demands { // what it serves, too
-			if !times[i].IsZero() && !times[i].After(later(n.At, f.Now)) {
-				n.Demands = append(n.Demands, d)
+		n := s.hold(NextBackup{At: due[0].at}, f, demands)
+		for _, d := range due { // what it serves, too
+			if !d.at.After(later(n.At, f.Now)) {
+				n.Demands = append(n.Demands, d.Demand)
 			}
 		}
-		n.Type = s.kind(f, n.At)
+		n.Type = s.kind(f, n.At, demands)
 		return n
 	}
 	return NextBackup{}
 }
 
+// demandAt is a demand and when it is due.
+type demandAt struct {
+	Demand
+	at time.Time
+}
+
+func (d Demand) samePhase(other Demand) bool { return d.Phase == other.Phase }
+
+// fromDay is when a demand is due that a day brings, on which there is a wedding in its phase again.
+func (s Schedule) fromDay(d Demand, at, date time.Time) time.Time {
+	from := shows(date, s.zone())
+	switch {
+	case at.IsZero() || !at.Before(from):
+		return at
+	case d.Rhythm.cron != "":
+		return d.Rhythm.Next(from.Add(-1), s.zone())
+	}
+	return from
+}
+
 // Simulate returns the backups that would begin until then, at most so many, as if each were done at once.
 func (s Schedule) Simulate(f ScheduleFacts, until time.Time, most int) (list []NextBackup) {
-	known := map[time.Time][]Demand{}
-	demandsOn := func(date time.Time) []Demand {
-		demands, found := known[date]
-		if !found {
-			demands = s.demands(f.Days, date)
-			known[date] = demands
-		}
-		return demands
-	}
+	c := calendarOf(f.Days)
 	for len(list) < most {
-		n := s.next(f, demandsOn)
+		n := s.next(f, c)
 		if n.At.IsZero() || n.At.After(until) {
 			return list
 		}
@@ -250,28 +268,70 @@ func (s Schedule) ByDay(planned []NextBackup) (days []PlannedDay) {
 
 // Demands are the phases that ask for backups on the day of a time, the most urgent first.
 func (s Schedule) Demands(days map[string]int, at time.Time) []Demand {
-	return s.demands(days, s.date(at))
+	return s.demands(calendarOf(days), s.date(at))
 }
 
-func (s Schedule) demands(days map[string]int, today time.Time) (list []Demand) {
-	count := map[keepsake.Phase]int{}
-	for date, n := range days {
-		on, err := time.Parse(time.DateOnly, date)
-		if err != nil {
-			continue
+func (s Schedule) demands(c calendar, today time.Time) (list []Demand) {
+	const always = 1 << 20 // days
+	for _, p := range []struct {
+		phase    keepsake.Phase
+		from, to int // days before the wedding, as keepsake.PhaseOf has them
+	}{
+		{keepsake.PhaseExecution, 0, 1},
+		{keepsake.PhasePreparation, 2, 30},
+		{keepsake.PhasePlanning, 31, always},
+		{keepsake.PhasePostEvent, -s.ArchiveDays, -1},
+	} {
+		n := c.between(today, p.from, p.to)
+		if p.phase == keepsake.PhasePlanning {
+			n += c.undated
 		}
-		if before := int(on.Sub(today) / oneDay); before >= -s.ArchiveDays {
-			count[keepsake.PhaseOf(before)] += n
-		}
-	}
-	for _, phase := range []keepsake.Phase{keepsake.PhaseExecution, keepsake.PhasePreparation, keepsake.PhasePlanning,
-		keepsake.PhasePostEvent} {
-		r := s.Phases[phase]
-		if n := count[phase]; !r.Never() && (n > 0 || phase == keepsake.PhasePlanning) {
-			list = append(list, Demand{phase, n, r})
+		if r := s.Phases[p.phase]; !r.Never() && (n > 0 || p.phase == keepsake.PhasePlanning) {
+			list = append(list, Demand{p.phase, n, r})
 		}
 	}
 	return list
+}
+
+// calendar is how many weddings there are on each day, to be asked for many days.
+type calendar struct {
+	days    []int // since 1970, in order
+	upto    []int // weddings up to that day
+	undated int
+}
+
+func calendarOf(byDate map[string]int) (c calendar) {
+	on := make(map[int]int, len(byDate))
+	for date, n := range byDate {
+		if t, err := time.Parse(time.DateOnly, date); err == nil {
+			on[dayNumber(t)] += n
+		} else if date == "" {
+			c.undated = n
+		}
+	}
+	c.days = slices.Sorted(maps.Keys(on))
+	total := 0
+	for _, d := range c.days {
+		total += on[d]
+		c.upto = append(c.upto, total)
+	}
+	return c
+}
+
+func dayNumber(t time.Time) int { return int(t.Unix() / int64(oneDay/time.Second)) }
+
+// between counts the weddings from so many days after today to so many, both included.
+func (c calendar) between(today time.Time, from, to int) int {
+	upto := func(day int) int {
+		if i, _ := slices.BinarySearch(c.days, day+1); i > 0 {
+			return c.upto[i-1]
+		}
+		return 0
+	}
+	if from > to {
+		return 0
+	}
+	return upto(dayNumber(today)+to) - upto(dayNumber(today)+from-1)
 }
 
 // hold puts a backup off while it is paused, in quiet hours, and for a while after one failed.
@@ -296,16 +356,37 @@ func (s Schedule) hold(n NextBackup, f ScheduleFacts, demands []Demand) NextBack
 	return n
 }
 
-// kind is full where it is time for a full backup, or none is there to build upon.
-func (s Schedule) kind(f ScheduleFacts, at time.Time) keepsake.BackupType {
+// kind is full where none is there to build upon, or it is time for a full backup before the next one would begin.
+func (s Schedule) kind(f ScheduleFacts, at time.Time, demands []Demand) keepsake.BackupType {
 	if f.NewestFull.IsZero() {
 		return keepsake.BackupFull
 	}
 	due := s.Full.Next(f.NewestFull, s.zone())
-	if !due.IsZero() && !due.After(later(at, f.Now)) {
+	if due.IsZero() || f.Failures >= fullsTried {
+		return keepsake.BackupIncremental
+	}
+	at = later(at, f.Now)
+	following := at
+	for _, d := range demands {
+		if next := d.Rhythm.Next(at, s.zone()); following.Equal(at) || next.Before(following) {
+			following = later(next, at)
+		}
+	}
+	if !due.After(at) || due.Before(following) {
 		return keepsake.BackupFull
 	}
 	return keepsake.BackupIncremental
+}
+
+// AlwaysQuiet reports whether the quiet hours leave no time of day.
+func (s Schedule) AlwaysQuiet() bool {
+	for minute := range 24 * 60 {
+		t := time.Date(2026, 1, 2, 0, minute, 0, 0, time.UTC)
+		if !slices.ContainsFunc(s.Quiet, func(w Window) bool { return w.end(t, time.UTC).After(t) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s Schedule) zone() *time.Location { return cmp.Or(s.Zone, time.Local) }

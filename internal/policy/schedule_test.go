@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,6 +91,21 @@ func TestTheNearestWeddingDecides(t *testing.T) {
 			keepsake.BackupIncremental, "daily", policy.HoldQuiet},
 		"quiet hours on a wedding's day": {quiet, facts(map[string]int{"2026-12-01": 1}, 30*time.Minute),
 			"2026-12-01 11:45", keepsake.BackupIncremental, "every 15 minutes, because 1 wedding is today or tomorrow", ""},
+		"fulls fail": {inUTC(nil), policy.ScheduleFacts{Now: now, Newest: now.Add(-30 * time.Hour),
+			NewestFull: now.AddDate(0, 0, -8), Tried: now.Add(-time.Hour), Failures: 2}, "2026-12-01 06:00",
+			keepsake.BackupIncremental, "daily", ""},
+		"hours that a phase does not begin in": {
+			inUTC(func(s *policy.Schedule) {
+				s.Phases[keepsake.PhaseExecution] = rhythm(t, "*/15 8-22 * * *")
+				s.Phases[keepsake.PhasePreparation] = policy.Rhythm{}
+			}),
+			facts(map[string]int{"2026-12-03": 2}, time.Hour), "2026-12-02 08:00", keepsake.BackupIncremental,
+			"*/15 8-22 * * *, because 2 weddings are today or tomorrow", ""},
+		"an hour that was missed over midnight": {
+			inUTC(func(s *policy.Schedule) { s.Phases[keepsake.PhasePlanning] = rhythm(t, "daily at 22:00") }),
+			facts(nil, 20*time.Hour), "2026-11-30 22:00", keepsake.BackupIncremental, "daily at 22:00", ""},
+		"couples who have not agreed on a day": {inUTC(nil), policy.ScheduleFacts{Now: now, Days: map[string]int{"": 7,
+			"2027-12-20": 1}}, "2026-12-01 12:00", keepsake.BackupFull, "daily, because 8 weddings are being planned", ""},
 		"nobody wants any": {policy.Schedule{Zone: time.UTC}, facts(map[string]int{"2026-12-01": 1}, time.Hour), "", "", "",
 			""},
 	} {
@@ -147,6 +163,56 @@ func TestASimulationSaysWhatWouldRun(t *testing.T) {
 	}
 	if few := inUTC(nil).Simulate(f, at(t, "2026-12-01 00:00"), 7); len(few) != 7 {
 		t.Errorf("%d runs instead of 7", len(few))
+	}
+}
+
+// TestAWeeklyFullBackupComesEveryWeek, although each recovery point is taken some seconds after its time.
+func TestAWeeklyFullBackupComesEveryWeek(t *testing.T) {
+	t.Parallel()
+	for words, want := range map[string]string{"weekly": "[1 8 15 22 29]", "daily": "[1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 " +
+		"17 18 19 20 21 22 23 24 25 26 27 28 29 30 31]", "daily at 01:00": "[1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 " +
+		"20 21 22 23 24 25 26 27 28 29 30 31]"} {
+		s := inUTC(func(s *policy.Schedule) {
+			s.Phases[keepsake.PhasePlanning], s.Full = rhythm(t, "daily at 02:30"), rhythm(t, words)
+		})
+		f := policy.ScheduleFacts{Now: at(t, "2026-12-01 02:30")}
+		var days []int
+		for f.Now.Month() == time.December {
+			n := s.Next(f)
+			f.Now = n.At.Add(time.Second) // a worker begins it
+			if f.Now.Month() != time.December {
+				break
+			}
+			f.Newest = f.Now.Add(time.Duration(5+f.Now.Day()%3) * time.Second) // and its snapshot is taken
+			if n.Type == keepsake.BackupFull {
+				f.NewestFull, days = f.Newest, append(days, f.Now.Day())
+			}
+			f.Now = f.Newest
+		}
+		if got := fmt.Sprint(days); got != want {
+			t.Errorf("%s: full ones on %s, want %s", words, got, want)
+		}
+	}
+}
+
+// TestLookingFarAheadCostsLittle: a schedule that asks for nothing soon is asked every two seconds.
+func TestLookingFarAheadCostsLittle(t *testing.T) {
+	t.Parallel()
+	days := map[string]int{}
+	for i := range 4000 {
+		days[at(t, "2026-12-01 00:00").AddDate(0, 0, -i-200).Format(time.DateOnly)] = 3
+	}
+	f := policy.ScheduleFacts{Now: at(t, "2028-03-01 12:00"), Days: days, Newest: at(t, "2028-03-01 11:00"),
+		NewestFull: at(t, "2028-03-01 11:00")}
+	for words, want := range map[string]string{"never": "0001-01-01", "0 3 29 2 *": "2032-02-29"} {
+		s := inUTC(func(s *policy.Schedule) { s.Phases[keepsake.PhasePlanning] = rhythm(t, words) })
+		began := time.Now()
+		if n := s.Next(f); n.At.Format(time.DateOnly) != want {
+			t.Errorf("%s: %s, want %s", words, n.At, want)
+		}
+		if took := time.Since(began); took > time.Second { // some milliseconds, without the race detector
+			t.Errorf("%s took %s", words, took)
+		}
 	}
 }
 
