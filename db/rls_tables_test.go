@@ -56,7 +56,12 @@ var tableRules = []tableRule{
 		writes: ofSystem,
 		row:    `insert into provider_states (platform, name, medium, offsite) values ('main', {text}, 'disk', false)`,
 	},
-	{name: "schedules", sight: ofSystem, touch: "turn = turn + 1", row: `insert into schedules (platform) values ({text})`},
+	{
+		name:  "schedules",
+		sight: ofSystem,
+		touch: "turn = turn + 1",
+		row:   `insert into schedules (platform) values ({text})`,
+	},
 	{name: "duties", sight: ofSystem, touch: "beats = beats + 1", row: `insert into duties (name) values ({text})`},
 	{
 		name:  "recovery_points",

@@ -37,7 +37,8 @@ func TestSchedulePage(t *testing.T) {
 		"Sat 5 Dec 2026", "96, 1 of them full", "Every 4 hours", "is over, for 90 days").one("a", "href", "/operations/7")
 	s.console.schedule.Failures, s.console.schedule.Schedule.Paused = 3, moment.Add(time.Hour)
 	s.console.schedule.Next.At = moment.Add(-time.Second)
-	s.get("/schedule").says("The last 3 automatic backups failed", "Backups are paused", "a worker begins it within seconds")
+	s.get("/schedule").says("The last 3 automatic backups failed", "Backups are paused",
+		"a worker begins it within seconds")
 	s.console.schedule.Running = true
 	s.get("/schedule").says("When the backup that is running has ended")
 	s.get("/operations").one("a", "href", "/schedule")

@@ -130,7 +130,8 @@ func (b *bench) prepareConsole() error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(file, "console: {url: %q, owner_url: %q}\nschedule: {automatic: false}\n", server.Reveal(), owner.Reveal())
+	_, err = fmt.Fprintf(file, "console: {url: %q, owner_url: %q}\nschedule: {automatic: false}\n", server.Reveal(),
+		owner.Reveal())
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}

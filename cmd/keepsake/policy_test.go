@@ -45,7 +45,8 @@ func TestPolicyOnTheCommandLine(t *testing.T) {
 	}
 	o = w.must(t, exitDone, "policy", "show", "--json")
 	if err := json.Unmarshal([]byte(o.out), &shown); err != nil || !shown.On || shown.Zone != "Asia/Kathmandu" ||
-		len(shown.Phases) != 4 || shown.Phases[3].Rhythm != "never" || shown.Next == nil || shown.Next.Type != "incremental" ||
+		len(shown.Phases) != 4 || shown.Phases[3].Rhythm != "never" || shown.Next == nil ||
+		shown.Next.Type != "incremental" ||
 		time.Until(shown.Next.At) > 15*time.Minute {
 		t.Errorf("%s, %v", o.out, err)
 	}

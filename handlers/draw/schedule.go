@@ -53,8 +53,8 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 	for _, d := range s.Days {
 		vm.Days = append(vm.Days, scheduledDay(d))
 	}
-	vm.Ahead = fmt.Sprintf("%s within the next 30 days, %s of them full", format.Plural(int64(s.Ahead), "backup", "backups"),
-		format.Count(int64(s.Full)))
+	vm.Ahead = fmt.Sprintf("%s within the next 30 days, %s of them full",
+		format.Plural(int64(s.Ahead), "backup", "backups"), format.Count(int64(s.Full)))
 	return vm
 }
 

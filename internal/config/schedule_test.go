@@ -40,7 +40,7 @@ schedule:
 	}
 	for field, value := range map[string]string{"zone": "Berlin", "planning": "often", "full": "4h", "archive_days": "-1",
 		"quiet": "['2']", "paused_until": "soon"} {
-		_, err := Load(write(t, withPlatform+"schedule: {"+field+": "+value+"}\n"), func(string) (string, bool) { return "", false })
+		_, err := Load(write(t, withPlatform+"schedule: {"+field+": "+value+"}\n"), environ(nil))
 		if keepsake.CodeOf(err) != keepsake.CodeInvalid || !strings.Contains(err.Error(), "schedule."+field) {
 			t.Errorf("%s: %v", field, err)
 		}

@@ -168,8 +168,8 @@ func (c *Console) readSchedule(ctx context.Context, p *platform, now time.Time) 
 	return s, nil
 }
 
-// lookAtLast notes how the backup went that the schedule began last, and when that was. Only differences of times of one
-// clock are taken: the database, the platform and this process need not agree. A newer recovery point makes up for a
+// lookAtLast notes how the backup went that the schedule began last, and when that was. It takes only differences of
+// times of one clock: the database, the platform and this process need not agree. A newer recovery point makes up for a
 // backup that failed. The first backup is tried again although somebody cancelled it.
 func (s *scheduleSeen) lookAtLast(ctx context.Context, tx db.Tx, row sqlcgen.Schedule) error {
 	if row.Operation == nil {

@@ -26,7 +26,8 @@ type scheduled struct {
 
 func newScheduled(t *testing.T, consoles int) *scheduled {
 	t.Helper()
-	w := &scheduled{world: newWorld(t), e: newFakeEngine(), now: time.Now().Truncate(time.Second), begun: map[string]time.Time{}}
+	w := &scheduled{world: newWorld(t), e: newFakeEngine(), now: time.Now().Truncate(time.Second)}
+	w.begun = map[string]time.Time{}
 	s := policy.DefaultSchedule()
 	s.Zone = time.UTC
 	w.e.backup = func(_ context.Context, in engine.BackupInput, r engine.Reporter) (engine.BackupResult, error) {
@@ -136,7 +137,8 @@ func TestBackupsBeginByThemselves(t *testing.T) {
 		t.Errorf("%d entries say that a process was not the first", n)
 	}
 	s, err := w.all[1].GetSchedule(t.Context(), admin)
-	if err != nil || !s.On || s.Next.At.Before(w.clock()) || s.Failures != 0 || s.Last == nil || s.Last.State != console.StateDone {
+	if err != nil || !s.On || s.Next.At.Before(w.clock()) || s.Failures != 0 ||
+		s.Last == nil || s.Last.State != console.StateDone {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -170,7 +172,8 @@ func TestABackupThatFailedIsTriedAgain(t *testing.T) {
 		w.lookUntil(begun)
 		w.lastNote(console.StateFailed)
 		s, err := w.all[0].GetSchedule(t.Context(), admin)
-		if err != nil || s.Failures != i+1 || s.Next.Held != policy.HoldRetry || s.Last == nil || s.Last.State != console.StateFailed {
+		if err != nil || s.Failures != i+1 || s.Next.Held != policy.HoldRetry ||
+			s.Last == nil || s.Last.State != console.StateFailed {
 			t.Errorf("after %d failures: %+v, %v", i+1, s, err)
 		}
 	}
@@ -183,7 +186,8 @@ func TestABackupThatFailedIsTriedAgain(t *testing.T) {
 	await(t, w.all[0], o.ID, console.StateDone)
 	w.pass(20 * time.Hour)
 	w.lookUntil(begun + 1)
-	if s, err := w.all[0].GetSchedule(t.Context(), admin); err != nil || s.Failures != 0 || s.Next.Held != policy.HoldNothing {
+	if s, err := w.all[0].GetSchedule(t.Context(), admin); err != nil || s.Failures != 0 ||
+		s.Next.Held != policy.HoldNothing {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -127,9 +127,9 @@ func (h Header) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// Written returns the header's bytes as a writer of format 1 wrote them, and whether data is them. JSON says the same in
-// many ways, so a bit that flipped in a name's case or at the end of a salt changes nothing that the mac covers. Data
-// with fields that are not known here is taken for what its writer wrote.
+// Written returns the header's bytes as a writer of format 1 wrote them, and whether data is them. JSON says the same
+// in many ways, so a bit that flipped in a name's case, or at the end of a salt, changes nothing that the mac covers.
+// Data with fields that are not known here is taken for what its writer wrote.
 func (h Header) Written(data []byte) (written []byte, same bool) {
 	strict := json.NewDecoder(bytes.NewReader(data))
 	strict.DisallowUnknownFields()
