@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -221,6 +222,43 @@ func TestLookingFarAheadCostsLittle(t *testing.T) {
 	}
 }
 
+// TestTheNextBackupIsTheFirstMinuteThatIsDue draws weddings and looks at every minute after the last backup: the next
+// one begins at the first at which some phase of that day has waited for its rhythm.
+func TestTheNextBackupIsTheFirstMinuteThatIsDue(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rhythms := []string{"never", "every 15 minutes", "every 4 hours", "daily", "every 3 days"}
+		s := inUTC(func(s *policy.Schedule) {
+			for phase := range s.Phases {
+				s.Phases[phase] = rhythm(t, rapid.SampledFrom(rhythms).Draw(t, string(phase)))
+			}
+			s.ArchiveDays = rapid.IntRange(0, 5).Draw(t, "archive days")
+		})
+		now := at(t, "2026-12-01 00:00").Add(time.Duration(rapid.IntRange(0, 1439).Draw(t, "minute")) * time.Minute)
+		days := map[string]int{}
+		for _, d := range rapid.SliceOfN(rapid.IntRange(-8, 40), 0, 4).Draw(t, "weddings") {
+			days[now.AddDate(0, 0, d).Format(time.DateOnly)]++
+		}
+		last := now.Add(-time.Duration(rapid.IntRange(1, 3000).Draw(t, "minutes ago")) * time.Minute)
+		next := s.Next(policy.ScheduleFacts{Now: now, Days: days, Newest: last, NewestFull: last})
+		today := now.Truncate(24 * time.Hour)
+		for m := last.Add(time.Minute); m.Before(now.AddDate(0, 0, 45)); m = m.Add(time.Minute) {
+			if !slices.ContainsFunc(s.Demands(days, m), func(d policy.Demand) bool {
+				return !d.Rhythm.Next(last, time.UTC).After(m)
+			}) {
+				continue
+			}
+			if !m.Before(today) && !next.At.Equal(m) { // what was missed on another day is due for the phases of today
+				t.Fatalf("the next begins at %s, and the first that is due is %s: %v after %s", next.At, m, days, last)
+			}
+			return
+		}
+		if !next.At.IsZero() && next.At.Before(now.AddDate(0, 0, 44)) {
+			t.Fatalf("the next begins at %s, and none is due", next.At)
+		}
+	})
+}
+
 // kept is what the console database keeps of a schedule.
 type kept struct {
 	tried            time.Time
@@ -241,29 +279,29 @@ func TestAScheduleOfYearsIsKept(t *testing.T) {
 				"every 6 hours", "0 4 * * *"}).Draw(t, "planning"))
 		})
 		longest, shortest := 26*time.Hour, 6*time.Hour
-		// clock is what the processes' clock shows; real is true time.
-		real := time.Unix(rapid.Int64Range(1.6e9, 1.9e9).Draw(t, "from"), 0)
+		// clock is what the processes' clock shows; actual is true time.
+		actual := time.Unix(rapid.Int64Range(1.6e9, 1.9e9).Draw(t, "from"), 0)
 		var shift time.Duration
 		row := kept{}
 		var newest, newestFull, lastBegun time.Time // by the clock, by the clock, true
-		quiet := real                               // since when nothing has kept it from being begun
+		quiet := actual                             // since when nothing has kept it from being begun
 		begun, jumps, failed := 0, 0, 0
-		start := real
+		start := actual
 		look := time.Minute
 		for _, what := range rapid.SliceOfN(rapid.IntRange(0, 11), 100, 300).Draw(t, "what happens") {
 			switch what {
 			case 0:
 				shift += time.Duration(rapid.Int64Range(-400*86400, 400*86400).Draw(t, "the clock jumps by")) * time.Second
 				jumps++
-				quiet = real
+				quiet = actual
 			case 1: // nobody looks for a while
-				real = real.Add(time.Duration(rapid.IntRange(1, 5*86400).Draw(t, "away for")) * time.Second)
-				quiet = real
+				actual = actual.Add(time.Duration(rapid.IntRange(1, 5*86400).Draw(t, "away for")) * time.Second)
+				quiet = actual
 			default:
-				real = real.Add(time.Duration(rapid.IntRange(1, 4*3600).Draw(t, "seconds pass")) * time.Second)
+				actual = actual.Add(time.Duration(rapid.IntRange(1, 4*3600).Draw(t, "seconds pass")) * time.Second)
 				look = max(look, 4*time.Hour+time.Second)
 			}
-			clock := real.Add(shift)
+			clock := actual.Add(shift)
 			facts := policy.ScheduleFacts{Now: clock, Tried: row.tried, Failures: row.failures}
 			if !newest.After(clock) {
 				facts.Newest = newest
@@ -276,7 +314,7 @@ func TestAScheduleOfYearsIsKept(t *testing.T) {
 				t.Fatalf("two processes see %+v and %+v", first, second)
 			}
 			if first.At.IsZero() || first.At.After(clock) {
-				if overdue := real.Sub(maxTime(lastBegun, quiet)); overdue > longest+look+time.Hour {
+				if overdue := actual.Sub(maxTime(lastBegun, quiet)); overdue > longest+look+time.Hour {
 					t.Fatalf("none was begun for %s: next is %s at %s", overdue, first.At, clock)
 				}
 				continue
@@ -288,11 +326,11 @@ func TestAScheduleOfYearsIsKept(t *testing.T) {
 				}
 				row.number, row.tried = row.number+1, clock
 				begun++
-				if !lastBegun.IsZero() && jumps == 0 && row.failures == 0 && real.Sub(lastBegun) < shortest-time.Hour &&
+				if !lastBegun.IsZero() && jumps == 0 && row.failures == 0 && actual.Sub(lastBegun) < shortest-time.Hour &&
 					s.Phases[keepsake.PhasePlanning].String() == "every 6 hours" {
-					t.Fatalf("begun again after %s", real.Sub(lastBegun))
+					t.Fatalf("begun again after %s", actual.Sub(lastBegun))
 				}
-				lastBegun = real
+				lastBegun = actual
 				if rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
 					row.failures++
 					failed++
@@ -304,8 +342,8 @@ func TestAScheduleOfYearsIsKept(t *testing.T) {
 				}
 			}
 		}
-		if most := int(real.Sub(start)/shortest) + 2*jumps + 2*failed + 2; begun > most {
-			t.Fatalf("%d were begun in %s with %d jumps and %d failures", begun, real.Sub(start), jumps, failed)
+		if most := int(actual.Sub(start)/shortest) + 2*jumps + 2*failed + 2; begun > most {
+			t.Fatalf("%d were begun in %s with %d jumps and %d failures", begun, actual.Sub(start), jumps, failed)
 		}
 	})
 }
