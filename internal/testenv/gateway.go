@@ -53,8 +53,8 @@ func gateway(ctx context.Context) (string, error) {
 	unfinished := program + ".new"
 	cmd := exec.CommandContext(ctx, "go", "build", "-modfile=tools.mod", "-o", unfinished, gatewayPackage)
 	cmd.Dir = root
-	// Neither -race nor a workspace of the caller belongs into the server.
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	// Neither -race nor a workspace of the caller belongs into the server. Other tools are built without cgo as well.
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the S3 server: %w: %s", err, out)
 	}
