@@ -97,6 +97,7 @@ func (c typed) restore(in apiclient.Restore, shown *apiclient.Preview) *apiclien
 // takes it back, labels a point, tests it, and restores into a new database: what the README shows, over the real
 // program, by the generated client.
 func TestAScriptAtTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	c, ctx := s.client(), t.Context()

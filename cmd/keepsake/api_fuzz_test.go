@@ -33,6 +33,7 @@ type asked struct {
 // program over PostgreSQL. Never is an answer a fault of ours; what the document does not allow is refused; every
 // refusal is a problem document; and every answer has a status, a content type and a body that the document promises.
 func TestTheAPIKeepsItsWord(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	c := readContract(t)

@@ -10,6 +10,7 @@ import (
 // TestEveryOperationNeedsItsScope: for every operation of the document, a token with all the other scopes is refused,
 // whatever it names.
 func TestEveryOperationNeedsItsScope(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	without := map[string]script{}
@@ -64,6 +65,7 @@ func TestEveryOperationNeedsItsScope(t *testing.T) {
 
 // TestAnOperationIsShownToWhoBegan: who may take a backup may wait for it, and learns nothing of what others do.
 func TestAnOperationIsShownToWhoBegan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	if o := w.runWith(t, consolePassword, "admin", "create",

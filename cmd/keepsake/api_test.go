@@ -162,6 +162,7 @@ func (w *world) scripted(t *testing.T, scopes ...string) script {
 
 // TestAPIRefusals: who is nobody, who may not, and what the document does not allow.
 func TestAPIRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	for name, token := range map[string]string{"nobody": "", "somebody unknown": "ks_" + strings.Repeat("A", 52),
@@ -256,6 +257,7 @@ func TestAPIRefusals(t *testing.T) {
 
 // limit of the type full is two an hour, and the headers say so.
 func TestAPIRateLimits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup")
 	c := s.client()
@@ -280,6 +282,7 @@ func TestAPIRateLimits(t *testing.T) {
 // those after the process died that would have answered; and a token that may do less is not answered what one that may
 // do more was.
 func TestIdempotencyKeyIsOneOperation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	second, end := w.serve(t)

@@ -10,6 +10,7 @@ import (
 
 // TestNobodyRestoresEverythingAlone, where keepsake.yaml says so: over the real program, from the API and on the page.
 func TestNobodyRestoresEverythingAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	raw, err := os.ReadFile(w.config)
 	if err != nil {
@@ -66,6 +67,7 @@ func TestNobodyRestoresEverythingAlone(t *testing.T) {
 // TestSplittingIsSaidBeforeItIsConfirmed: over the real program, the comparison and the form say that the last tier
 // needs somebody else, and why.
 func TestSplittingIsSaidBeforeItIsConfirmed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(slices.Clone(season), // and a table of each lower tier: each holds something
 		"create table payments (id int primary key, cents int)",
 		"insert into payments select i, 100 * i from generate_series(1, 50) i",

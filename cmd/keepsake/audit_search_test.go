@@ -8,6 +8,7 @@ import (
 
 // TestTheTrailIsSearchedWithoutAccents: accents, case and order of words keep no entry of the trail from being found.
 func TestTheTrailIsSearchedWithoutAccents(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup")
 	s.send(http.MethodPost, "/api/backups/create",

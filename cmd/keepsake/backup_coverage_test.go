@@ -9,6 +9,7 @@ import (
 // TestBackupsOfADayAreFound: the API answers which backups covered weddings of a day, and says of one what it covers,
 // whether the console or the command line took it.
 func TestBackupsOfADayAreFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(season, "create table suppliers (id int primary key, phone text, email text)",
 		"insert into suppliers select i, case when i < 3 then '+44 20 7946 000' || i end, '' from "+
 			"generate_series(1, 4) i")...)

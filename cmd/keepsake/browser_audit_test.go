@@ -4,6 +4,7 @@ import "testing"
 
 // TestTheAuditTrailInABrowser looks at the trail, opens an entry, filters and verifies.
 func TestTheAuditTrailInABrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	p, stop := w.atTheConsole(t)
 	p.open("/sign-in")

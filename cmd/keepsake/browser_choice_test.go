@@ -12,6 +12,7 @@ const confirming = "[...document.querySelectorAll('.btn[data-confirm-button]')].
 // script each change compares anew and nothing can be confirmed meanwhile; without script the server shows what the new
 // choice does and changes nothing.
 func TestOnlyWhatIsShownIsConfirmedAtTheConsole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
 		"update weddings set couple = 'Ada & Ben' where id = 3")...)
 	p, stop := w.atTheConsole(t)

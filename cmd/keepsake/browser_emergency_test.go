@@ -40,6 +40,7 @@ func (w *watch) step(name string) {
 // TestEmergencyInTheBrowser walks in a browser through a wedding day on which one thing after the other goes away:
 // rows, the platform, two providers, the console's own database.
 func TestEmergencyInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
 		"update weddings set wedding_date = current_date, couple = 'Zoë & Łukasz' where id = 3",
 		"update weddings set wedding_date = current_date + 40 where id <> 3",

@@ -11,6 +11,7 @@ import (
 // TestNamesConfirmAsTheyAreRead brings weddings back whose names a person cannot type as they are stored: in the
 // browser, and on the command line.
 func TestNamesConfirmAsTheyAreRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	names := []struct{ stored, typed string }{
 		{"  Ada & Ben ", "ada & ben"},

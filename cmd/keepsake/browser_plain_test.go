@@ -25,6 +25,7 @@ func (p *person) withoutScripts() {
 // TestEverythingWorksWithoutScripts takes a backup, reads a wedding's contacts, brings back all of it but what was
 // ticked off on the second page of the rows, and takes that back, with JavaScript switched off.
 func TestEverythingWorksWithoutScripts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
 		"insert into clients select 6000 + i, 3, 'Client of three ' || i from generate_series(1, 120) i")...)
 	p, stop := w.atTheConsole(t)

@@ -8,6 +8,7 @@ import (
 // TestRepairOnTheOverview finds a provider that missed the newest recovery point, taps its Repair button, and sees it
 // healed.
 func TestRepairOnTheOverview(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	second := w.place("second")

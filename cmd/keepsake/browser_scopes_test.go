@@ -8,6 +8,7 @@ import (
 // TestOrganizationsAndTiersAtTheConsole brings back what an organization and a tier have lost, rewinds everything, and
 // takes one organization out into a database on a server that no configuration names, in a real browser.
 func TestOrganizationsAndTiersAtTheConsole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	p, stop := w.atTheConsole(t)
 	w.must(t, exitDone, "backup")

@@ -28,6 +28,7 @@ var hard = append(season[:len(season):len(season)],
 // TestWeddingsAreFoundAsTheyAreTyped searches in a browser as people type in a hurry, with the platform there and with
 // the platform away: the same is found, and said by what.
 func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, hard...)
 	var platform *testenv.Link
 	w.env["PLATFORM"], platform = through(t, w.platform)
@@ -102,6 +103,7 @@ func TestWeddingsAreFoundAsTheyAreTyped(t *testing.T) {
 // TestEmergencyLeavesNobodyOut: all weddings of today and tomorrow are on the emergency page, few or many, with the
 // platform there or away.
 func TestEmergencyLeavesNobodyOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, hard...)
 	var platform *testenv.Link
 	w.env["PLATFORM"], platform = through(t, w.platform)

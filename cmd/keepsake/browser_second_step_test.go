@@ -11,6 +11,7 @@ import (
 // TestASecondStepInTheBrowser switches the second step on over the real program, signs in with a code, with a recovery
 // code, and once more while the console's own database is away.
 func TestASecondStepInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.withConsole(t)
 	url, database := through(t, w.env["KEEPSAKE_CONSOLE_URL"])

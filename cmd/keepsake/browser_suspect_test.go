@@ -5,6 +5,7 @@ import "testing"
 // TestASuspectPointOnThePages: somebody sees on the overview that the newest recovery point may show damage, looks at
 // it, says that it is right, and takes that back.
 func TestASuspectPointOnThePages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	w.must(t, exitDone, "init")
 	w.must(t, exitDone, "backup")

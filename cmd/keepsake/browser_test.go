@@ -206,6 +206,7 @@ func (w *world) served(t *testing.T) (p *person, stop func()) {
 // watch, look at the recovery point, verify it, restore it behind a typed confirmation, with a reload and a second tab
 // on the way.
 func TestConsoleInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	p, stop := w.atTheConsole(t)
 

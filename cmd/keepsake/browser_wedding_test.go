@@ -5,6 +5,7 @@ import "testing"
 // TestOneWeddingAtTheConsole walks in a real browser from the overview to a wedding that lost its clients, brings it
 // back, and takes that back.
 func TestOneWeddingAtTheConsole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
 		"update weddings set couple = 'Wilhelmina Alexandrina van den Berg-Szczepańska & Maximilian Øvergård de la "+
 			"Cruz' where id = 3")...)

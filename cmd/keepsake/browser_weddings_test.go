@@ -5,6 +5,7 @@ import "testing"
 // TestAWeddingsPast walks through a wedding's past in a real browser: searching, its timeline, as it was, what changed,
 // milestones and labels. (The handlers' own tests send the same forms without any script.)
 func TestAWeddingsPast(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(season[:len(season):len(season)],
 		"update weddings set couple = 'Wilhelmina Alexandrina van den Berg-Szczepańska & Maximilian Øvergård de la Cruz', "+
 			"wedding_date = current_date + 12 where id = 3")...)

@@ -9,6 +9,7 @@ import (
 // TestContactsAreFoundWhereTheNewestPointHasLostThem: the vendors of a wedding can be called although a backup ran
 // after their links, and then the wedding itself, were deleted; the page says from when they are.
 func TestContactsAreFoundWhereTheNewestPointHasLostThem(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)
 	w.must(t, exitDone, "backup")
@@ -37,6 +38,7 @@ func TestContactsAreFoundWhereTheNewestPointHasLostThem(t *testing.T) {
 // TestAVendorIsCalledAtItsPresentNumber: what a damage took is added to the vendors that the newest recovery point
 // knows. A number that has changed since is the new one, and is not said to be lost.
 func TestAVendorIsCalledAtItsPresentNumber(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)
 	execute(t, w.platform, "insert into suppliers values (2, 'dj', 'Spin', 'Max', '+44 1632 960002', 'max@example.org')",

@@ -229,6 +229,7 @@ func (v *visitor) until(page string, is func(status int, body string) bool) {
 // TestNoLinkLeadsNowhere follows everything that can be reached in a console that is fresh, that has a backup, and both
 // without the platform and without the console's own database: what a page offers is there.
 func TestNoLinkLeadsNowhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	direct := w.platform
 	var platform, database *testenv.Link
@@ -292,6 +293,7 @@ func TestNoLinkLeadsNowhere(t *testing.T) {
 
 // TestNoLinkLeadsNowhereBeforeThereIsARepository does the same in a console that was started before keepsake init.
 func TestNoLinkLeadsNowhereBeforeThereIsARepository(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	w.withConsole(t)
 	w.must(t, exitDone, "init")
@@ -304,6 +306,7 @@ func TestNoLinkLeadsNowhereBeforeThereIsARepository(t *testing.T) {
 
 // TestNoLinkLeadsNowhereWithAStandby does the same over a platform whose server is a standby.
 func TestNoLinkLeadsNowhereWithAStandby(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	dir := filepath.Join(t.TempDir(), "platform")
 	start := func() *testenv.Postgres {

@@ -26,6 +26,7 @@ var elsewhere = []string{
 // TestAWrongDataMapIsNoOutage: a platform that answers and has not what data_map names is said to be just that, by key
 // and name, everywhere; what needs no weddings goes on.
 func TestAWrongDataMapIsNoOutage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, elsewhere...)
 	const table, column = "data_map.wedding.table is wrong, because the platform has no table public.weddings; did you " +
 		"mean public.wedding?", "data_map.organization.name is wrong, because public.organizations has no column name"

@@ -16,6 +16,7 @@ import (
 
 // TestTheAPIDocumentsScriptRuns runs the script of docs/api.md as it stands there, but for the address and the token.
 func TestTheAPIDocumentsScriptRuns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	script := documentedScript(t, "docs/api.md", "A script")
@@ -73,7 +74,8 @@ func documentedScript(t *testing.T, document, title string) string {
 }
 
 // TestTheReadmesInstallationRuns goes through an installation as the README has it, with no demo: a bare server for the
-// console database, a configuration, and then its own commands.
+// console database, a configuration, and then its own commands. It runs alone: its roles have the README's names on the
+// server that all tests share.
 func TestTheReadmesInstallationRuns(t *testing.T) {
 	w := newWorld(t, protecting, season...)
 	script := documentedScript(t, "README.md", "Install it")

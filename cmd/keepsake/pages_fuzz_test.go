@@ -38,6 +38,7 @@ var namesOfPages = []string{"action", "actor", "after", "at", "before", "code", 
 // TestNothingSentToAPageIsAFault sends every page and form of the real program, as somebody who is signed in, what it
 // does not ask for. The API has TestTheAPIKeepsItsWord.
 func TestNothingSentToAPageIsAFault(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	base := w.scripted(t, "read").base
 	w.must(t, exitDone, "backup")

@@ -34,6 +34,7 @@ func quickly(t *testing.T, what string, ask func()) {
 // confirmation: backup, restore, undo and a restore into a new database are refused fast, in words, on pages and over
 // the API, nothing is enqueued to fail, and what was chosen is kept.
 func TestWhatThePlatformCannotDoNowIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	server, err := testenv.StartPostgres(t.Context(), testenv.PostgresOptions{Settings: map[string]string{"fsync": "off"}})
 	if err != nil {
 		t.Fatal(err)

@@ -63,6 +63,7 @@ func allRoutes(t *testing.T) []*echo.Route {
 // site, with a session that has ended, as somebody who is signed in and names what is not there, and with a token that
 // may do everything and one that may only read.
 func TestEveryRefusedRequestIsOnRecord(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	all := w.scripted(t, "read", "backup", "restore")
 	reader := withToken(t, all.base, "read")

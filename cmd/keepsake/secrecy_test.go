@@ -61,6 +61,7 @@ func TestAProviderHoldsNothingToRead(t *testing.T) {
 // TestTheConsoleDatabaseHoldsNoKey: whoever reads all of it finds no password, no key, no token and no provider's
 // credentials, and of the platform no row but the names of weddings that were worked on.
 func TestTheConsoleDatabaseHoldsNoKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	s := w.scripted(t, "read", "backup", "restore")
 	c := s.client()

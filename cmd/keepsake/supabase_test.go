@@ -21,6 +21,7 @@ import (
 // TestPeopleOfThePlatformSignIn: over the real program, on its pages and over the API, with a second factor, against a
 // server that signs with a secret and one that publishes keys.
 func TestPeopleOfThePlatformSignIn(t *testing.T) {
+	t.Parallel()
 	const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 	bea := gotruetest.User{
 		Email:       "bea@example.com",

@@ -14,6 +14,7 @@ import (
 // point the download, the JSON API and the command line take the safe one and say why; the latest, named, is used and
 // said to be damaged.
 func TestTheSafePointIsTakenEverywhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	s := w.scripted(t, "read", "restore")
 	safe := document[report](t, w.must(t, exitDone, "backup", "--json")).Point
@@ -78,6 +79,7 @@ func TestTheSafePointIsTakenEverywhere(t *testing.T) {
 // TestExportedVendorsHaveTheirPresentNumbers: of a wedding that lost vendors, those who are left are called as they are
 // now.
 func TestExportedVendorsHaveTheirPresentNumbers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	w.must(t, exitDone, "init")
 	execute(t, w.platform, "insert into suppliers (id, name, phone) select 10 + i, 'Vendor ' || i, '+44 1632 96010' || "+
@@ -104,6 +106,7 @@ func TestExportedVendorsHaveTheirPresentNumbers(t *testing.T) {
 // TestADownloadIsOfTheSafePoint downloads a damaged wedding: the ZIP is of the point before the damage, and its name
 // says so. The page that brings it back tells points of one minute apart.
 func TestADownloadIsOfTheSafePoint(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)
 	safe := document[report](t, w.must(t, exitDone, "backup", "--json")).Point
@@ -136,6 +139,7 @@ func TestADownloadIsOfTheSafePoint(t *testing.T) {
 // TestLostTablesAreSaid: when half of the clients are gone, and backed up so, Emergency and the command line take the
 // point that has them, and say that the newest one is from after the damage. No row is counted for that.
 func TestLostTablesAreSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, few...)
 	v := w.visited(t)
 	safe := document[report](t, w.must(t, exitDone, "backup", "--json")).Point

@@ -11,6 +11,7 @@ import (
 // it first and say that it is gone, before a backup has run and after, and its contacts, its look and bringing it back
 // work from there.
 func TestAWeddingOfTodayThatIsDeletedIsNamed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, append(few, "insert into weddings values (3, 1, 'Zora & Ben', current_date)")...)
 	v := w.visited(t)
 	w.must(t, exitDone, "backup")

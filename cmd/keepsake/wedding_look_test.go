@@ -9,6 +9,7 @@ import (
 // TestALookOpensTheSafePoint deletes a wedding's clients and backs the damage up: a look opens the point before it and
 // says what is gone, and a look at the damaged point says that it is one.
 func TestALookOpensTheSafePoint(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, protecting, season...)
 	v := w.visited(t)
 	w.must(t, exitDone, "backup")

@@ -51,10 +51,12 @@ func gateway(ctx context.Context) (string, error) {
 		return program, nil
 	}
 	unfinished := program + ".new"
-	cmd := exec.CommandContext(ctx, "go", "build", "-modfile=tools.mod", "-o", unfinished, gatewayPackage)
+	cmd := exec.CommandContext(ctx, "go", "build", "-race=false", "-modfile=tools.mod", "-o", unfinished,
+		gatewayPackage)
 	cmd.Dir = root
-	// Neither -race nor a workspace of the caller belongs into the server.
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	// Neither -race nor a workspace of the caller belongs into the server. The caller's other flags stay, and there is no
+	// cgo: so it shares what was compiled for the other tools.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the S3 server: %w: %s", err, out)
 	}

@@ -113,7 +113,7 @@ var (
 func GCS(t testing.TB) GCSBucket {
 	t.Helper()
 	s := sharedGCS.get(t, func(ctx context.Context) (*GCSServer, error) {
-		dir, err := tempDir("", "gcs") // in memory, the emulator searches all objects at each request
+		dir, err := objectsDir("gcs") // in memory, the emulator searches all objects at each request
 		if err != nil {
 			return nil, err
 		}

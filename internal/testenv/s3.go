@@ -177,7 +177,7 @@ var (
 func S3(t testing.TB) S3Bucket {
 	t.Helper()
 	s := sharedS3.get(t, func(ctx context.Context) (*S3Server, error) {
-		dir, err := tempDir("", "s3")
+		dir, err := objectsDir("s3")
 		if err != nil {
 			return nil, err
 		}

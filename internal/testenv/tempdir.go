@@ -34,6 +34,20 @@ func memoryDir(kind string) (string, error) {
 	return tempDir("", kind)
 }
 
+// objectsDir is memoryDir for a server that keeps what it knows of an object in attributes of its file, and that would
+// wait for a disk at each. Linux before 6.6 keeps no such attributes in memory.
+func objectsDir(kind string) (string, error) {
+	dir, err := memoryDir(kind)
+	if err != nil {
+		return "", err
+	}
+	if err := syscall.Setxattr(dir, "user.keepsake", nil, 0); err == nil {
+		return dir, nil
+	}
+	_ = os.RemoveAll(dir) // what is left is removed by the next test binary
+	return tempDir("", kind)
+}
+
 func tempDirIn(parent, kind string) (string, error) {
 	base := filepath.Join(parent, fmt.Sprintf("keepsake-testenv-%d", os.Geteuid()))
 	if err := os.MkdirAll(base, 0o711); err != nil {
