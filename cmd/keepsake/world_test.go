@@ -47,12 +47,13 @@ func newWorld(t *testing.T, places []place, statements ...string) *world {
 	w := &world{dir: t.TempDir(), platform: testenv.DB(t), env: map[string]string{}}
 	w.config = filepath.Join(w.dir, "keepsake.yaml")
 	var b strings.Builder
-	b.WriteString("platform: {url: \"${PLATFORM}\"}\nkey: {file: ./keepsake.key}\nproviders:\n")
+	// A backup that a test does not begin would be in its way.
+	b.WriteString("platform: {url: \"${PLATFORM}\"}\nkey: {file: ./keepsake.key}\nschedule: {automatic: false}\n" +
+		"providers:\n")
 	for _, p := range places {
 		_, _ = fmt.Fprintf(&b, "  - {name: %s, type: file, path: ./repos/%s, medium: %s, offsite: %v}\n", p.name, p.name,
 			p.medium, p.offsite)
 	}
-	b.WriteString("schedule: {automatic: false}\n") // what a test does not begin would be in its way
 	w.write(t, w.config, b.String())
 	w.env["PLATFORM"] = w.platform
 	w.hide(t, w.platform)
