@@ -20,9 +20,7 @@ where platform = @platform and turn = @turn;
 update schedules set days = @days, counted_at = @counted_at::timestamptz where platform = @platform;
 
 -- name: SetScheduleNext :exec
--- Only where it has changed.
-update schedules set next_at = sqlc.narg(next_at)
-where platform = @platform and next_at is distinct from sqlc.narg(next_at);
+update schedules set next_at = sqlc.narg(next_at) where platform = @platform;
 
 -- name: GetNewestTaken :one
 -- Of those that hold every tier. What was taken later, was taken before somebody set a clock back.

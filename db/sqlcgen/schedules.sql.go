@@ -122,8 +122,7 @@ func (q *Queries) SetScheduleDays(ctx context.Context, arg SetScheduleDaysParams
 }
 
 const setScheduleNext = `-- name: SetScheduleNext :exec
-update schedules set next_at = $1
-where platform = $2 and next_at is distinct from $1
+update schedules set next_at = $1 where platform = $2
 `
 
 type SetScheduleNextParams struct {
@@ -131,7 +130,6 @@ type SetScheduleNextParams struct {
 	Platform string
 }
 
-// Only where it has changed.
 func (q *Queries) SetScheduleNext(ctx context.Context, arg SetScheduleNextParams) error {
 	_, err := q.db.Exec(ctx, setScheduleNext, arg.NextAt, arg.Platform)
 	return err

@@ -55,13 +55,14 @@ func (c *Console) keepScheduleOf(ctx context.Context, p *platform) error {
 		return err
 	}
 	next := c.schedule.Next(s.facts)
-	waits := !next.At.IsZero() && !next.At.After(now) && !s.next.IsZero() && !s.next.After(now) // nothing new to say
-	if !waits {
-		if err := c.setNext(ctx, p, next.At); err != nil {
+	at := next.At.Truncate(time.Microsecond) // as PostgreSQL keeps it
+	due := func(t time.Time) bool { return !t.IsZero() && !t.After(now) }
+	if !at.Equal(s.next) && !(due(at) && due(s.next)) { // or there is nothing new to say
+		if err := c.setNext(ctx, p, at); err != nil {
 			return err
 		}
 	}
-	if s.busy || next.At.IsZero() || next.At.After(now) || within(p.refused.Load(), now, beginAgain) {
+	if s.busy || !due(at) || within(p.refused.Load(), now, beginAgain) {
 		return nil
 	}
 	note := "Automatic backup: " + next.Why()
@@ -224,7 +225,6 @@ func (c *Console) countDays(ctx context.Context, p *platform, s scheduleSeen, no
 func (c *Console) setNext(ctx context.Context, p *platform, at time.Time) error {
 	var next *time.Time
 	if !at.IsZero() {
-		at = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
 		next = &at
 	}
 	return c.db.InTx(ctx, keepsake.System("schedule"), func(tx db.Tx) error {
