@@ -104,14 +104,11 @@ func plannedOf(n policy.NextBackup) *plannedBackup {
 	return &plannedBackup{n.At.UTC(), n.Type, n.Why(), n.Held}
 }
 
-var phaseMeans = []struct {
-	phase keepsake.Phase
-	means string
-}{
-	{keepsake.PhaseExecution, "a wedding is today or tomorrow"},
-	{keepsake.PhasePreparation, "a wedding is within 30 days"},
-	{keepsake.PhasePlanning, "weddings are being planned"},
-	{keepsake.PhasePostEvent, "a wedding is over"},
+var phaseMeans = map[keepsake.Phase]string{
+	keepsake.PhaseExecution:   "a wedding is today or tomorrow",
+	keepsake.PhasePreparation: "a wedding is within 30 days",
+	keepsake.PhasePlanning:    "weddings are being planned",
+	keepsake.PhasePostEvent:   "a wedding is over",
 }
 
 func (c *policyShowCommand) Run(a *app) error {
@@ -119,13 +116,9 @@ func (c *policyShowCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	weddings := map[keepsake.Phase]int{}
-	for _, d := range n.schedule.Demands(n.facts.Days, n.facts.Now) {
-		weddings[d.Phase] = d.Weddings
-	}
 	var phases []policyPhase
-	for _, p := range phaseMeans {
-		phases = append(phases, policyPhase{p.phase, n.schedule.Phases[p.phase].String(), weddings[p.phase]})
+	for _, d := range n.schedule.OnDay(n.facts.Days, n.facts.Now) {
+		phases = append(phases, policyPhase{d.Phase, d.Rhythm.String(), d.Weddings})
 	}
 	next := n.schedule.Next(n.facts)
 	if a.cli.JSON {
@@ -139,33 +132,29 @@ func (c *policyShowCommand) Run(a *app) error {
 		}{n.on, n.schedule.Zone.String(), phases, n.schedule.Full.String(), plannedOf(next), n.warning})
 		return nil
 	}
-	if !n.on {
-		a.printf("No backup begins by itself: the configuration says schedule.automatic: false. If it did not:\n\n")
-	}
-	for i, p := range phases {
-		a.printf("while %-32s %-20s %s now\n", phaseMeans[i].means, p.Rhythm, some(int64(p.Weddings), "wedding"))
-	}
-	a.printf("%-38s %s\n\n", "a full backup", n.schedule.Full)
 	n.warn(a)
-	n.say(a, "next backup: ", next)
+	for _, p := range phases {
+		a.printf("while %-32s %-20s %s now\n", phaseMeans[p.Phase], p.Rhythm, some(int64(p.Weddings), "wedding"))
+	}
+	a.printf("%-38s %s\n\nnext backup: ", "a full backup", n.schedule.Full)
+	switch {
+	case next.At.IsZero():
+		a.printf("never\n")
+	case !next.At.After(n.facts.Now):
+		a.printf("now, %s, %s\n", next.Type, next.Why())
+	default:
+		a.printf("%s, %s, %s\n", next.At.In(n.schedule.Zone).Format("Mon 2 Jan 2006, 15:04 MST"), next.Type, next.Why())
+	}
 	return nil
 }
 
+// warn says what the figures below it leave out.
 func (n scheduleNow) warn(a *app) {
-	if n.warning != "" {
-		a.printf("%s\n", n.warning)
+	if !n.on {
+		a.printf("No backup begins by itself: the configuration says schedule.automatic: false. If it did not:\n\n")
 	}
-}
-
-func (n scheduleNow) say(a *app, before string, next policy.NextBackup) {
-	switch {
-	case next.At.IsZero():
-		a.printf("%snever\n", before)
-	case !next.At.After(n.facts.Now):
-		a.printf("%snow, %s, %s\n", before, next.Type, next.Why())
-	default:
-		a.printf("%s%s, %s, %s\n", before, next.At.In(n.schedule.Zone).Format("Mon 2 Jan 2006, 15:04 MST"), next.Type,
-			next.Why())
+	if n.warning != "" {
+		a.printf("%s\n\n", n.warning)
 	}
 }
 

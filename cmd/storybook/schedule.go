@@ -29,7 +29,7 @@ func scheduled(failures int) console.ScheduleState {
 	}
 	last := backupOf(console.StateDone)
 	state := console.ScheduleState{On: true, Schedule: console.Schedule{Schedule: s}, Failures: failures, Last: &last,
-		Newest: f.Newest, Counted: now.Add(-3 * time.Minute)}
+		Counted: now.Add(-3 * time.Minute)}
 	if failures > 0 {
 		f.Newest, f.Tried, f.Failures = now.Add(-5*time.Hour), now.Add(-time.Minute), failures
 		last.State, last.ErrorMessage = console.StateFailed, long(3)
@@ -37,7 +37,7 @@ func scheduled(failures int) console.ScheduleState {
 		state.Counted = time.Time{}
 		f.Paused = state.Schedule.Paused
 	}
-	state.Next, state.Demands = s.Next(f), s.Demands(f.Days, now)
+	state.Next, state.Phases = s.Next(f), s.OnDay(f.Days, now)
 	state.Planned = s.Simulate(f, now.AddDate(0, 0, 30), 20_000)
 	state.Ahead, state.Days = len(state.Planned), s.ByDay(state.Planned)
 	for _, d := range state.Days {

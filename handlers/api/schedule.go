@@ -72,14 +72,9 @@ func scheduleOf(s console.ScheduleState) Schedule {
 	if s.Last != nil {
 		out.Last = s.Last.ID
 	}
-	weddings := map[keepsake.Phase]int{}
-	for _, d := range s.Demands {
-		weddings[d.Phase] = d.Weddings
-	}
-	for _, p := range []keepsake.Phase{keepsake.PhaseExecution, keepsake.PhasePreparation, keepsake.PhasePlanning,
-		keepsake.PhasePostEvent} {
-		out.Phases = append(out.Phases, SchedulePhase{p, s.Schedule.Phases[p].String(), weddings[p]})
-	}
+	out.Phases = each(s.Phases, func(d policy.Demand) SchedulePhase {
+		return SchedulePhase{d.Phase, d.Rhythm.String(), d.Weddings}
+	})
 	if !s.Next.At.IsZero() {
 		next := scheduledOf(s.Next)
 		out.Next = &next

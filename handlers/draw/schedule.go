@@ -2,7 +2,6 @@ package draw
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +38,8 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 	if s.Last != nil {
 		vm.LastURL, vm.State = OperationURL(s.Last.ID), OperationState(*s.Last)
 	}
-	for _, p := range phaseWords {
-		vm.Phases = append(vm.Phases, schedulePhase(s, p.phase, p.means))
+	for _, d := range s.Phases {
+		vm.Phases = append(vm.Phases, schedulePhase(s, d))
 	}
 	vm.Full = "Full backups, which read everything anew: " + s.Schedule.Full.String() + "."
 	if s.Schedule.Full.Never() {
@@ -58,32 +57,25 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 	return vm
 }
 
-// phaseWords are the phases as somebody would say them, the most urgent first.
-var phaseWords = []struct {
-	phase keepsake.Phase
-	means string
-}{
-	{keepsake.PhaseExecution, "is today or tomorrow"},
-	{keepsake.PhasePreparation, "is within 30 days"},
-	{keepsake.PhasePlanning, "is being planned, and without any"},
-	{keepsake.PhasePostEvent, "is over"},
+// phaseWords are the phases as somebody would say them.
+var phaseWords = map[keepsake.Phase]string{
+	keepsake.PhaseExecution:   "is today or tomorrow",
+	keepsake.PhasePreparation: "is within 30 days",
+	keepsake.PhasePlanning:    "is being planned, and without any",
+	keepsake.PhasePostEvent:   "is over",
 }
 
-func schedulePhase(s console.ScheduleState, phase keepsake.Phase, means string) views.SchedulePhase {
+func schedulePhase(s console.ScheduleState, d policy.Demand) views.SchedulePhase {
 	row := views.SchedulePhase{
-		Name:     format.Title(strings.ReplaceAll(string(phase), "_", " ")),
-		Means:    means,
-		Rhythm:   format.Title(s.Schedule.Phases[phase].String()),
-		Weddings: "0",
+		Name:     format.Title(strings.ReplaceAll(string(d.Phase), "_", " ")),
+		Means:    phaseWords[d.Phase],
+		Rhythm:   format.Title(d.Rhythm.String()),
+		Weddings: format.Count(int64(d.Weddings)),
+		Decides:  d.Asks() && len(s.Next.Demands) > 0 && s.Next.Demands[0].Phase == d.Phase,
 	}
-	if phase == keepsake.PhasePostEvent {
-		row.Means = fmt.Sprintf("%s, for %s", means, format.Plural(int64(s.Schedule.ArchiveDays), "day", "days"))
+	if d.Phase == keepsake.PhasePostEvent {
+		row.Means += ", for " + format.Plural(int64(s.Schedule.ArchiveDays), "day", "days")
 	}
-	is := func(d policy.Demand) bool { return d.Phase == phase }
-	if i := slices.IndexFunc(s.Demands, is); i >= 0 {
-		row.Weddings = format.Count(int64(s.Demands[i].Weddings))
-	}
-	row.Decides = slices.ContainsFunc(s.Demands, is) && len(s.Next.Demands) > 0 && s.Next.Demands[0].Phase == phase
 	return row
 }
 

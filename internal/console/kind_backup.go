@@ -65,7 +65,7 @@ func (c *Console) StartBackup(ctx context.Context, actor keepsake.Actor, in Star
 	if err != nil {
 		return Operation{}, c.recordRefused(ctx, actor, audit.BackupStart, "", detail, err)
 	}
-	var claim mayBeAlone
+	var claim mayBeAlone // what it claims, it claims in the transaction that writes the operation
 	if in.claim != nil {
 		claim = func(ctx context.Context, tx db.Tx) (string, error) { return "", in.claim(ctx, tx, row.ID) }
 	}

@@ -255,11 +255,10 @@ type ScheduleState struct {
 	On       bool // false: nothing begins by itself
 	Next     policy.NextBackup
 	Running  bool            // a backup waits or runs, which the next one waits for
-	Demands  []policy.Demand // of today
+	Phases   []policy.Demand // all of them, as they are today, the most urgent first
 	Failures int             // of those that it began, in a row
 	Last     *Operation      // the one that it began last
 	Counted  time.Time       // when the platform said how many weddings there are; zero: it never did
-	Newest   time.Time       // the newest recovery point of every tier; zero: there is none
 	// Planned are the next ones, as if each were done at once, and Ahead and Full how many there are within the next 30
 	// days.
 	Planned     []policy.NextBackup
@@ -287,11 +286,10 @@ func (c *Console) GetSchedule(ctx context.Context, actor keepsake.Actor) (state 
 		On:       true,
 		Next:     c.schedule.Next(s.facts),
 		Running:  s.busy,
-		Demands:  c.schedule.Demands(s.facts.Days, now),
+		Phases:   c.schedule.OnDay(s.facts.Days, now),
 		Failures: s.facts.Failures,
 		Last:     s.last,
 		Counted:  s.counted,
-		Newest:   s.facts.Newest,
 	}
 	planned := c.schedule.Simulate(s.facts, now.Add(planAhead), mostCounted)
 	state.Ahead, state.Days = len(planned), c.schedule.ByDay(planned)

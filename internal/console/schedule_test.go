@@ -208,8 +208,8 @@ func TestTheScheduleIsForWhoSeesThePlatform(t *testing.T) {
 	w.look()
 	began := time.Now()
 	s, err := w.all[0].GetSchedule(t.Context(), admin)
-	if err != nil || s.Ahead < 2800 || s.Full < 4 || len(s.Planned) != 12 || len(s.Demands) != 4 {
-		t.Errorf("%d ahead, %d full, %d planned, %+v, %v", s.Ahead, s.Full, len(s.Planned), s.Demands, err)
+	if err != nil || s.Ahead < 2800 || s.Full < 4 || len(s.Planned) != 12 || len(s.Phases) != 4 {
+		t.Errorf("%d ahead, %d full, %d planned, %+v, %v", s.Ahead, s.Full, len(s.Planned), s.Phases, err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s", took)

@@ -2,8 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,52 +39,6 @@ func DefaultSchedule() Schedule {
 	}
 }
 
-// Window is a time of day, From included and To not, which may lie on the next day. Both are since midnight.
-type Window struct{ From, To time.Duration }
-
-// ParseWindow reads "02:00-04:00".
-func ParseWindow(text string) (w Window, err error) {
-	from, to, found := strings.Cut(text, "-")
-	if found {
-		w.From, err = timeOfDay(from)
-		if err == nil {
-			w.To, err = timeOfDay(to)
-		}
-	}
-	if !found || err != nil || w.From == w.To {
-		return Window{}, fmt.Errorf(`%q is no time of day: write it like "02:00-04:00"`, text)
-	}
-	return w, nil
-}
-
-func timeOfDay(text string) (time.Duration, error) {
-	t, err := time.Parse("15:04", strings.TrimSpace(text))
-	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, err
-}
-
-// String returns what ParseWindow reads.
-func (w Window) String() string {
-	at := func(d time.Duration) string { return fmt.Sprintf("%02d:%02d", d/time.Hour, d%time.Hour/time.Minute) }
-	return at(w.From) + "-" + at(w.To)
-}
-
-// end returns when the window ends that a time lies in, the same time where it lies in none.
-func (w Window) end(t time.Time, zone *time.Location) time.Time {
-	wall := face(t.In(zone))
-	midnight := wall.Truncate(oneDay)
-	for _, day := range []time.Time{midnight.Add(-oneDay), midnight} {
-		to := day.Add(w.To)
-		if w.To <= w.From {
-			to = to.Add(oneDay)
-		}
-		if !wall.Before(day.Add(w.From)) && wall.Before(to) {
-			// Where a clock is set back within the window, its end comes once.
-			return later(t, shows(to, zone))
-		}
-	}
-	return t
-}
-
 // ScheduleFacts is what decides when the next backup begins.
 type ScheduleFacts struct {
 	Now time.Time
@@ -104,10 +56,10 @@ type ScheduleFacts struct {
 	Paused time.Time
 }
 
-// Demand is one phase of weddings that has a rhythm.
+// Demand is a phase, with its weddings on a day and how often they ask for backups.
 type Demand struct {
 	Phase    keepsake.Phase
-	Weddings int // in it; of the phase of planning 0 as well
+	Weddings int
 	Rhythm   Rhythm
 }
 
@@ -266,12 +218,12 @@ func (s Schedule) ByDay(planned []NextBackup) (days []PlannedDay) {
 	return days
 }
 
-// Demands are the phases that ask for backups on the day of a time, the most urgent first.
-func (s Schedule) Demands(days map[string]int, at time.Time) []Demand {
-	return s.demands(calendarOf(days), s.date(at))
+// OnDay are all phases on the day of a time, the most urgent first, with their weddings and rhythms.
+func (s Schedule) OnDay(days map[string]int, at time.Time) []Demand {
+	return s.onDay(calendarOf(days), s.date(at))
 }
 
-func (s Schedule) demands(c calendar, today time.Time) (list []Demand) {
+func (s Schedule) onDay(c calendar, today time.Time) (list []Demand) {
 	const always = 1 << 20 // days
 	for _, p := range []struct {
 		phase    keepsake.Phase
@@ -286,52 +238,19 @@ func (s Schedule) demands(c calendar, today time.Time) (list []Demand) {
 		if p.phase == keepsake.PhasePlanning {
 			n += c.undated
 		}
-		if r := s.Phases[p.phase]; !r.Never() && (n > 0 || p.phase == keepsake.PhasePlanning) {
-			list = append(list, Demand{p.phase, n, r})
-		}
+		list = append(list, Demand{p.phase, n, s.Phases[p.phase]})
 	}
 	return list
 }
 
-// calendar is how many weddings there are on each day, to be asked for many days.
-type calendar struct {
-	days    []int // since 1970, in order
-	upto    []int // weddings up to that day
-	undated int
+// demands are the phases that ask for backups on a day.
+func (s Schedule) demands(c calendar, today time.Time) []Demand {
+	return slices.DeleteFunc(s.onDay(c, today), func(d Demand) bool { return !d.Asks() })
 }
 
-func calendarOf(byDate map[string]int) (c calendar) {
-	on := make(map[int]int, len(byDate))
-	for date, n := range byDate {
-		if t, err := time.Parse(time.DateOnly, date); err == nil {
-			on[dayNumber(t)] += n
-		} else if date == "" {
-			c.undated = n
-		}
-	}
-	c.days = slices.Sorted(maps.Keys(on))
-	total := 0
-	for _, d := range c.days {
-		total += on[d]
-		c.upto = append(c.upto, total)
-	}
-	return c
-}
-
-func dayNumber(t time.Time) int { return int(t.Unix() / int64(oneDay/time.Second)) }
-
-// between counts the weddings from so many days after today to so many, both included.
-func (c calendar) between(today time.Time, from, to int) int {
-	upto := func(day int) int {
-		if i, _ := slices.BinarySearch(c.days, day+1); i > 0 {
-			return c.upto[i-1]
-		}
-		return 0
-	}
-	if from > to {
-		return 0
-	}
-	return upto(dayNumber(today)+to) - upto(dayNumber(today)+from-1)
+// Asks reports whether the phase asks for backups.
+func (d Demand) Asks() bool {
+	return !d.Rhythm.Never() && (d.Weddings > 0 || d.Phase == keepsake.PhasePlanning)
 }
 
 // hold puts a backup off while it is paused, in quiet hours, and for a while after one failed.
@@ -376,17 +295,6 @@ func (s Schedule) kind(f ScheduleFacts, at time.Time, demands []Demand) keepsake
 		return keepsake.BackupFull
 	}
 	return keepsake.BackupIncremental
-}
-
-// AlwaysQuiet reports whether the quiet hours leave no time of day.
-func (s Schedule) AlwaysQuiet() bool {
-	for minute := range 24 * 60 {
-		t := time.Date(2026, 1, 2, 0, minute, 0, 0, time.UTC)
-		if !slices.ContainsFunc(s.Quiet, func(w Window) bool { return w.end(t, time.UTC).After(t) }) {
-			return false
-		}
-	}
-	return true
 }
 
 func (s Schedule) zone() *time.Location { return cmp.Or(s.Zone, time.Local) }

@@ -169,6 +169,21 @@ func TestASimulationSaysWhatWouldRun(t *testing.T) {
 	}
 }
 
+// TestAPhaseThatAsksForNothingHasItsWeddingsAllTheSame.
+func TestAPhaseThatAsksForNothingHasItsWeddingsAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := inUTC(func(s *policy.Schedule) { s.Phases[keepsake.PhasePostEvent] = policy.Rhythm{} })
+	list := s.OnDay(map[string]int{"2026-11-30": 3, "2026-12-01": 2}, at(t, "2026-12-01 12:00"))
+	var got []string
+	for _, d := range list {
+		got = append(got, fmt.Sprint(d.Phase, " ", d.Weddings, " ", d.Rhythm, " ", d.Asks()))
+	}
+	if want := "[execution 2 every 15 minutes true preparation 0 every 4 hours false planning 0 daily true " +
+		"post_event 3 never false]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
 // TestAWeeklyFullBackupComesEveryWeek, although each recovery point is taken some seconds after its time.
 func TestAWeeklyFullBackupComesEveryWeek(t *testing.T) {
 	t.Parallel()
@@ -243,8 +258,8 @@ func TestTheNextBackupIsTheFirstMinuteThatIsDue(t *testing.T) {
 		next := s.Next(policy.ScheduleFacts{Now: now, Days: days, Newest: last, NewestFull: last})
 		today := now.Truncate(24 * time.Hour)
 		for m := last.Add(time.Minute); m.Before(now.AddDate(0, 0, 45)); m = m.Add(time.Minute) {
-			if !slices.ContainsFunc(s.Demands(days, m), func(d policy.Demand) bool {
-				return !d.Rhythm.Next(last, time.UTC).After(m)
+			if !slices.ContainsFunc(s.OnDay(days, m), func(d policy.Demand) bool {
+				return d.Asks() && !d.Rhythm.Next(last, time.UTC).After(m)
 			}) {
 				continue
 			}
