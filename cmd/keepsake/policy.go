@@ -151,7 +151,8 @@ func (c *policyShowCommand) Run(a *app) error {
 // warn says what the figures below it leave out.
 func (n scheduleNow) warn(a *app) {
 	if !n.on {
-		a.printf("No backup begins by itself: the configuration says schedule.automatic: false. If it did not:\n\n")
+		a.printf("No backup begins by itself, except at milestones: the configuration says schedule.automatic: false. If " +
+			"it did not:\n\n")
 	}
 	if n.warning != "" {
 		a.printf("%s\n\n", n.warning)

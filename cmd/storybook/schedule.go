@@ -34,7 +34,6 @@ func scheduled(failures int) console.ScheduleState {
 		f.Newest, f.Tried, f.Failures = now.Add(-5*time.Hour), now.Add(-time.Minute), failures
 		last.State, last.ErrorMessage = console.StateFailed, long(3)
 		state.Schedule.Paused = now.Add(30 * time.Hour)
-		state.Counted = time.Time{}
 		f.Paused = state.Schedule.Paused
 	}
 	state.Next, state.Phases = s.Next(f), s.OnDay(f.Days, now)

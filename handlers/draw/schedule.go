@@ -20,8 +20,9 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 		vm.Notices = []ui.Notice{{
 			Tone:  ui.ToneWarn,
 			Title: "No backup begins by itself",
-			Text: "The configuration says schedule.automatic: false. There is a recovery point only when somebody asks for " +
-				"one. Take that line out of keepsake.yaml and start Keepsake anew to change it.",
+			Text: "The configuration says schedule.automatic: false, or names no platform. Only a wedding that reaches a " +
+				"milestone, or somebody who asks for one, makes a recovery point. To change it, correct keepsake.yaml and " +
+				"start Keepsake anew.",
 		}}
 		return vm
 	}
@@ -85,8 +86,8 @@ func scheduleNotices(s console.ScheduleState, clock format.Clock) (list []ui.Not
 		list = append(list, ui.Notice{
 			Tone:  ui.ToneWarn,
 			Title: "Backups are paused",
-			Text: "None begins by itself before " + clock.Exact(s.Schedule.Paused) + ", because the configuration says " +
-				"schedule.paused_until. Somebody can still begin one.",
+			Text: "Before " + clock.Exact(s.Schedule.Paused) + " none begins by itself, except at milestones, because the " +
+				"configuration says schedule.paused_until. Somebody can still begin one.",
 		})
 	}
 	if s.Next.Held == policy.HoldQuiet {
@@ -108,7 +109,7 @@ func scheduleNotices(s console.ScheduleState, clock format.Clock) (list []ui.Not
 		list = append(list, ui.Notice{
 			Tone:  ui.ToneBad,
 			Title: title,
-			Text:  again + " What it says is on its page.",
+			Text:  again + " Its page says why it failed.",
 			Href:  OperationURL(s.Last.ID),
 			Link:  "See what happened",
 		})
