@@ -273,11 +273,7 @@ func resealed(t *testing.T, at engine.Provider, dir string, key keepsake.Secret,
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Kind == repository.ObjectIndex {
-			body, err = keys.SealPage(c.ID, plain)
-		} else {
-			body, err = keys.SealChunk(nil, c.ID, plain, repository.Thorough)
-		}
+		body, err = keys.Seal(nil, &c, plain, repository.Thorough)
 		if err != nil {
 			t.Fatal(err)
 		}

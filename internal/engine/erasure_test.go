@@ -83,8 +83,12 @@ func (e erasing) rewrite(table repository.Table, c repository.Chunk) repository.
 	}
 	out.Rows = went.Take()
 	what := bytes.Join(left, nil)
-	out.New = &repository.Ref{ID: e.keys.ChunkID(what), Plain: int64(len(what))}
-	sealed, err := e.keys.SealChunk(nil, out.New.ID, what, repository.Fast)
+	ref, err := e.keys.Name(repository.ObjectChunk, what, nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	out.New = &ref
+	sealed, err := e.keys.Seal(nil, out.New, what, repository.Fast)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func TestAWritersKeyPutsNoOtherRowsUnderAChunksName(t *testing.T) {
 	f := newForgery(t, w.list[0], w.key, writer)
 	for _, id := range []string{point.Point, theirs.Point} { // a chunk of the repository's own key, and one of a writer's
 		c := chunkOf(t, w.dirs[0], w.key, id, "organizations")
-		body, err := f.writer.SealChunk(nil, c.ID, []byte("other rows"), repository.Fast)
+		body, err := f.writer.Seal(nil, &repository.Ref{ID: c.ID}, []byte("other rows"), repository.Fast)
 		if err == nil {
 			err = w.list[0].Store.Put(ctx, c.ID.Key(), body, sha256.Sum256(body), true)
 		}

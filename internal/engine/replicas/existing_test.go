@@ -19,8 +19,12 @@ func TestExistingCopyOfAnotherRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := []byte("rows")
-	id := keys.ChunkID(plain)
-	sealed, err := keys.SealChunk(nil, id, plain, repository.Fast)
+	ref, err := keys.Name(repository.ObjectChunk, plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := ref.ID
+	sealed, err := keys.Seal(nil, &ref, plain, repository.Fast)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -168,18 +168,6 @@ func (k *Keyring) StandbySecret() (keepsake.Secret, error) {
 	return keepsake.Secret(base64.RawStdEncoding.EncodeToString(key)), err
 }
 
-// ChunkID returns the id of the chunk with this plaintext. Equal rows have equal ids, and nobody without the key can
-// compute one. It panics after Wipe, because an id under no key would not be secret.
-func (k *Keyring) ChunkID(plain []byte) ChunkID {
-	return k.k().epochs[k.k().current-1].chunks.id(plain)
-}
-
-// PageID returns the id of the index page with this plaintext. Pages and chunks have keys of their own, so that no
-// page has a chunk's id.
-func (k *Keyring) PageID(plain []byte) ChunkID {
-	return k.k().epochs[k.k().current-1].pages.id(plain)
-}
-
 // Wipe overwrites the keys, as far as Go's memory allows: states inside ciphers and hashes stay until the garbage
 // collector frees them. Afterwards the keyring seals and opens nothing. No other method may run at the same time.
 func (k *Keyring) Wipe() {

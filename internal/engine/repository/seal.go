@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"cmp"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -27,6 +28,7 @@ const (
 	ObjectNote     ObjectKind = 5 // notes/…
 	ObjectIndex    ObjectKind = 6 // indexes/ab/abcdef…
 	ObjectErasure  ObjectKind = 7 // erasures/…
+	ObjectRemoval  ObjectKind = 8 // removals/…
 )
 
 // objectKeys names, per kind, the derivation that the keys of its objects come from.
@@ -52,6 +54,8 @@ func (k ObjectKind) String() string {
 		return "index page"
 	case ObjectErasure:
 		return "erasure"
+	case ObjectRemoval:
+		return "removal list"
 	}
 	return fmt.Sprintf("object of kind %d", byte(k))
 }
@@ -84,22 +88,15 @@ const (
 	MaxObjectPlain = 1 << 30
 )
 
-// SealChunk appends the sealed chunk to dst and returns the extended slice. dst must not overlap plain. id must be
-// ChunkID(plain), and plain has at most MaxChunkPlain bytes. Every call gives other bytes, so seal a chunk once and
-// send the same bytes to every provider.
-func (k *Keyring) SealChunk(dst []byte, id ChunkID, plain []byte, effort Effort) ([]byte, error) {
-	if err := fits(ObjectChunk, plain); err != nil {
+// Seal appends the sealed chunk or index page to dst and returns the extended slice. dst must not overlap plain. r must
+// be what Name returned for plain, which has at most MaxChunkPlain bytes. Every call gives other bytes, so seal a chunk
+// once and send the same bytes to every provider.
+func (k *Keyring) Seal(dst []byte, r *Ref, plain []byte, effort Effort) ([]byte, error) {
+	kind := cmp.Or(r.Kind, ObjectChunk)
+	if err := fits(kind, plain); err != nil {
 		return nil, err
 	}
-	return k.seal(dst, ObjectChunk, id.Key(), plain, effort)
-}
-
-// SealPage does the same as SealChunk for an index page. id must be PageID(plain).
-func (k *Keyring) SealPage(id ChunkID, plain []byte) ([]byte, error) {
-	if err := fits(ObjectIndex, plain); err != nil {
-		return nil, err
-	}
-	return k.seal(nil, ObjectIndex, pageKey(id), plain, Thorough)
+	return k.seal(dst, kind, r.Turn, r.Key(), plain, effort)
 }
 
 // fits refuses contents that no reader takes.
@@ -113,27 +110,28 @@ func fits(kind ObjectKind, plain []byte) error {
 
 // OpenPage does the same as OpenChunk for an index page.
 func (k *Keyring) OpenPage(id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
-	out, e, err := k.open(nil, ObjectIndex, pageKey(id), sealed, maxPlain)
-	if err != nil {
-		return nil, err
-	}
-	if e != nil && e.pages.id(out) != id {
-		return nil, damaged(ObjectIndex, pageKey(id), ErrWrongContent)
-	}
-	return out, nil
+	return k.openContent(nil, &Ref{Kind: ObjectIndex, ID: id}, sealed, maxPlain)
 }
 
 // OpenChunk appends the chunk's plaintext to dst and returns the extended slice. It first checks that nobody changed
 // the object and that the plaintext has the id. It refuses a plaintext of more than maxPlain bytes before it takes
 // memory for it. It does not change sealed.
 func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
-	key := id.Key()
-	out, e, err := k.open(dst, ObjectChunk, key, sealed, maxPlain)
+	return k.openContent(dst, &Ref{ID: id}, sealed, maxPlain)
+}
+
+func (k *Keyring) openContent(dst []byte, r *Ref, sealed []byte, maxPlain int) ([]byte, error) {
+	kind, key := cmp.Or(r.Kind, ObjectChunk), r.Key()
+	out, err := k.open(dst, kind, key, sealed, maxPlain)
+	if err != nil || IsWritten(sealed) { // opening what a writer sealed has compared the id
+		return out, err
+	}
+	id, err := k.k().contentID(sealerOf(sealed), kind, out[len(dst):])
 	if err != nil {
 		return nil, err
 	}
-	if e != nil && e.chunks.id(out[len(dst):]) != id {
-		return nil, damaged(ObjectChunk, key, ErrWrongContent)
+	if id != r.ID {
+		return nil, damaged(kind, key, ErrWrongContent)
 	}
 	return out, nil
 }
@@ -142,8 +140,7 @@ func (k *Keyring) OpenChunk(dst []byte, id ChunkID, sealed []byte, maxPlain int)
 // Somebody with the key sealed what it returns under this id. It is for callers that compare the hashes of the rows
 // in the end.
 func (k *Keyring) OpenRows(dst []byte, id ChunkID, sealed []byte, maxPlain int) ([]byte, error) {
-	out, _, err := k.open(dst, ObjectChunk, id.Key(), sealed, maxPlain)
-	return out, err
+	return k.open(dst, ObjectChunk, id.Key(), sealed, maxPlain)
 }
 
 // SealObject seals plain as the object with this key, which must stay the object's name. Chunks and manifests have
@@ -153,24 +150,24 @@ func (k *Keyring) SealObject(kind ObjectKind, key string, plain []byte) ([]byte,
 		return nil, keepsake.Errorf(keepsake.CodeUnsupported, "The %s %s would have %d bytes; at most %d are allowed.", kind,
 			key, len(plain), MaxObjectPlain)
 	}
-	return k.seal(nil, kind, key, plain, Thorough)
+	return k.seal(nil, kind, 0, key, plain, Thorough)
 }
 
 // OpenObject opens what SealObject sealed. It refuses a plaintext of more than maxPlain bytes.
 func (k *Keyring) OpenObject(kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, error) {
-	plain, _, err := k.open(nil, kind, key, sealed, maxPlain)
-	return plain, err
+	return k.open(nil, kind, key, sealed, maxPlain)
 }
 
 // seal appends the sealed object to dst, which grows by no more than the object needs.
-func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, effort Effort) ([]byte, error) {
+func (k *Keyring) seal(dst []byte, kind ObjectKind, turn Turn, key string, plain []byte, effort Effort) (
+	[]byte, error) {
 	w := takeWorkspace()
 	defer w.release()
 	if k.WritesOnly() && !writersSeal(kind) {
 		return nil, ErrWritesOnly()
 	}
 	if k.WritesOnly() {
-		sealed, err := k.k().sealWritten(kind, key, w.pack(plain, effort))
+		sealed, err := k.k().sealWritten(kind, turn, key, w.pack(plain, effort))
 		return append(dst, sealed...), err
 	}
 	e := k.k().epoch(k.k().current)
@@ -187,7 +184,7 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 	dst = slices.Grow(dst, size)
 	dst = append(dst, magic...)
 	dst = append(dst, FormatVersion, byte(kind))
-	dst = binary.BigEndian.AppendUint16(dst, k.k().current)
+	dst = binary.BigEndian.AppendUint16(dst, sealer{k.k().current, turn}.bytes())
 	dst = binary.BigEndian.AppendUint32(dst, uint32(size))
 	prefix := dst[start:]
 	dst = dst[:len(dst)+nonceSize]
@@ -196,66 +193,73 @@ func (k *Keyring) seal(dst []byte, kind ObjectKind, key string, plain []byte, ef
 	return gcm.Seal(dst, nonce, packed, k.k().binding(prefix, key)), nil
 }
 
-// open checks the prefix, authenticates and unpacks. It also returns the keys of the epoch the object was
-// sealed in; nil says that a writer sealed it, and that the id of a chunk is right.
-func (k *Keyring) open(
-	dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int,
-) ([]byte, *epochKeys, error) {
+// open checks the prefix, authenticates and unpacks.
+func (k *Keyring) open(dst []byte, kind ObjectKind, key string, sealed []byte, maxPlain int) ([]byte, error) {
 	if k.WritesOnly() {
-		return nil, nil, ErrWritesOnly()
+		return nil, ErrWritesOnly()
 	}
 	if len(k.k().epochs) == 0 {
-		return nil, nil, errWiped()
+		return nil, errWiped()
 	}
-	if len(sealed) < Overhead {
-		return nil, nil, damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w",
-			len(sealed), ErrTruncated))
-	}
-	if string(sealed[:4]) != magic || sealed[4] != FormatVersion || sealed[5] != byte(kind) {
-		return nil, nil, damaged(kind, key, fmt.Errorf("it does not begin like a sealed %s: %w", kind, ErrAuthentication))
-	}
-	if size := binary.BigEndian.Uint32(sealed[8:]); uint64(size) > uint64(len(sealed)) {
-		return nil, nil, damaged(kind, key, fmt.Errorf("%d of %d bytes are there: %w", len(sealed), size, ErrTruncated))
+	if err := begins(kind, key, sealed); err != nil {
+		return nil, err
 	}
 	w := takeWorkspace()
 	defer w.release()
-	packed, e, err := k.k().authenticate(w.room(len(sealed)), kind, key, sealed)
+	packed, err := k.k().authenticate(w.room(len(sealed)), kind, key, sealed)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	out, err := w.unpack(dst, packed, maxPlain)
 	if err != nil {
-		return nil, nil, damaged(kind, key, fmt.Errorf("%w: %w", ErrWrongContent, err))
+		return nil, damaged(kind, key, fmt.Errorf("%w: %w", ErrWrongContent, err))
 	}
-	return out, e, nil
+	return out, nil
 }
 
-// authenticate returns what is encrypted, in room.
-func (k *keys) authenticate(room []byte, kind ObjectKind, key string, sealed []byte) ([]byte, *epochKeys, error) {
-	epoch := binary.BigEndian.Uint16(sealed[6:])
-	if epoch == writerEpoch {
+// begins returns why an object does not begin like a sealed one of its kind.
+func begins(kind ObjectKind, key string, sealed []byte) error {
+	if len(sealed) < Overhead {
+		return damaged(kind, key, fmt.Errorf("it has %d bytes, fewer than any sealed object: %w",
+			len(sealed), ErrTruncated))
+	}
+	if string(sealed[:4]) != magic || sealed[4] != FormatVersion || sealed[5] != byte(kind) {
+		return damaged(kind, key, fmt.Errorf("it does not begin like a sealed %s: %w", kind, ErrAuthentication))
+	}
+	if size := binary.BigEndian.Uint32(sealed[8:]); uint64(size) > uint64(len(sealed)) {
+		return damaged(kind, key, fmt.Errorf("%d of %d bytes are there: %w", len(sealed), size, ErrTruncated))
+	}
+	return nil
+}
+
+// authenticate returns what is encrypted, in room. Opening what a writer sealed also compares the id of a chunk.
+func (k *keys) authenticate(room []byte, kind ObjectKind, key string, sealed []byte) ([]byte, error) {
+	by := sealerOf(sealed)
+	if by.turn != 0 && !named(kind) {
+		return nil, damaged(kind, key, fmt.Errorf("it names a turn, which no %s has: %w", kind, ErrAuthentication))
+	}
+	if by.epoch == writerEpoch {
 		if !writersSeal(kind) { // notes say who may sign in, and what retention keeps
-			return nil, nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w",
+			return nil, damaged(kind, key, fmt.Errorf("it says that a writer sealed it, who seals no %s: %w",
 				kind, ErrAuthentication))
 		}
-		packed, err := k.openWritten(room, kind, key, sealed)
-		return packed, nil, err
+		return k.openWritten(room, kind, key, sealed)
 	}
-	e := k.epoch(epoch)
+	e := k.epoch(by.epoch)
 	if e == nil {
-		return nil, nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w",
+		return nil, damaged(kind, key, fmt.Errorf("it names an epoch that the repository's header does not have: %w",
 			ErrAuthentication))
 	}
 	gcm, err := e.cipher(kind, key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	nonce := sealed[prefixSize : prefixSize+nonceSize]
 	packed, err := gcm.Open(room, nonce, sealed[prefixSize+nonceSize:], k.binding(sealed[:prefixSize], key))
 	if err != nil { // the size is among the authenticated bytes, so an object with bytes behind it ends here too
-		return nil, nil, damaged(kind, key, ErrAuthentication)
+		return nil, damaged(kind, key, ErrAuthentication)
 	}
-	return packed, e, nil
+	return packed, nil
 }
 
 // cipher returns AES-256-GCM under the object's own key.

@@ -54,6 +54,7 @@ type Ref struct {
 	Size   int64      `json:"size"`            // bytes of the sealed object
 	SHA256 Sum        `json:"sha256,omitzero"` // of the sealed object; zero where a reference to an index page was read
 	Plain  int64      `json:"plain"`           // bytes before compression
+	Turn   Turn       `json:"-"`               // which of its content's names it is; only where Name has just returned it
 }
 
 // Key returns the name of the object.
@@ -67,10 +68,9 @@ func (r *Ref) Key() string {
 // Open returns the plaintext of a chunk or an index page in dst. It refuses more bytes than the reference says.
 func (k *Keyring) Open(dst []byte, r *Ref, sealed []byte) (plain []byte, err error) {
 	if r.Kind == ObjectIndex {
-		plain, err = k.OpenPage(r.ID, sealed, int(r.Plain))
-	} else {
-		plain, err = k.OpenChunk(dst, r.ID, sealed, int(r.Plain))
+		dst = nil
 	}
+	plain, err = k.openContent(dst, r, sealed, int(r.Plain))
 	if err == nil && int64(len(plain)) != r.Plain {
 		return nil, damaged(cmp.Or(r.Kind, ObjectChunk), r.Key(),
 			fmt.Errorf("it holds %d bytes instead of %d: %w", len(plain), r.Plain, ErrWrongContent))

@@ -382,7 +382,7 @@ func (w vectorWriter) written(h Header) {
 		effort Effort
 	}{{ObjectChunk, row, Thorough}, {ObjectChunk, long, Thorough}, {ObjectChunk, long, Fast},
 		{ObjectIndex, []byte{byte(PageRanges)}, Thorough}} {
-		id, sealed, err := writer.SealWritten(o.kind, o.plain, o.effort)
+		id, sealed, err := writer.writeAs(o.kind, o.plain, o.effort)
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -51,11 +51,20 @@ func newWriterKeys(secret []byte, public *ecdh.PublicKey, private *ecdh.PrivateK
 		"chunk ids": &w.chunkIDs, "index ids": &w.pageIDs, "key pairs": &w.ephemeral, "objects": &w.objects,
 	} {
 		var err error
-		if *key, err = hkdf.Expand(sha256.New, secret, "keepsake 1 writer "+purpose, keySize); err != nil {
-			return nil, fmt.Errorf("derive the writers' key for %s: %w", purpose, err)
+		if *key, err = w.derive(purpose); err != nil {
+			return nil, err
 		}
 	}
 	return w, nil
+}
+
+// derive is HKDF-Expand-SHA256 of the writers' secret.
+func (w *writerKeys) derive(purpose string) ([]byte, error) {
+	key, err := hkdf.Expand(sha256.New, w.secret, "keepsake 1 writer "+purpose, keySize)
+	if err != nil {
+		return nil, fmt.Errorf("derive the writers' key for %s: %w", purpose, err)
+	}
+	return key, nil
 }
 
 // deriveWriter is for whoever has the root key.
@@ -126,28 +135,48 @@ func writerKeyring(key keepsake.Secret, repository [repositorySize]byte) (*Keyri
 // WritesOnly reports whether the keyring is a writer's, which seals and opens nothing.
 func (k *Keyring) WritesOnly() bool { return k.k().writer != nil && len(k.k().epochs) == 0 }
 
-// SealWritten seals a chunk or an index page as a writer. Its id is of the packed bytes, so that the same id always
-// names the same object, byte for byte.
-func (k *Keyring) SealWritten(kind ObjectKind, plain []byte, effort Effort) (ChunkID, []byte, error) {
+// SealWritten seals a chunk or an index page as a writer, under the name of the first turn that is not condemned. Its
+// id is of the packed bytes, so that the same id always names the same object, byte for byte. condemned may be nil.
+func (k *Keyring) SealWritten(kind ObjectKind, plain []byte, effort Effort, condemned func(ChunkID) bool) (Ref, []byte,
+	error) {
+	r := Ref{Plain: int64(len(plain))}
 	if err := fits(kind, plain); err != nil {
-		return ChunkID{}, nil, err
+		return r, nil, err
 	}
 	if k.k().writer == nil {
-		return ChunkID{}, nil, errWiped()
+		return r, nil, errWiped()
+	}
+	if kind == ObjectIndex {
+		r.Kind = kind
 	}
 	w := takeWorkspace()
 	defer w.release()
 	packed := w.pack(plain, effort)
-	id := k.k().writer.idOf(kind, packed)
-	sealed, err := k.k().sealWritten(kind, (&Ref{Kind: kind, ID: id}).Key(), packed)
-	return id, sealed, err
+	for ; r.Turn < Turns; r.Turn++ {
+		var err error
+		if r.ID, err = k.k().writer.idOf(kind, r.Turn, packed); err != nil {
+			return r, nil, err
+		}
+		if condemned != nil && condemned(r.ID) {
+			continue
+		}
+		sealed, err := k.k().sealWritten(kind, r.Turn, r.Key(), packed)
+		r.Size = int64(len(sealed))
+		return r, sealed, err
+	}
+	return r, nil, errTurns(kind)
 }
 
-func (w *writerKeys) idOf(kind ObjectKind, packed []byte) ChunkID {
+func (w *writerKeys) idOf(kind ObjectKind, turn Turn, packed []byte) (ChunkID, error) {
+	key, purpose := w.chunkIDs, "chunk ids"
 	if kind == ObjectIndex {
-		return ChunkID(mac(w.pageIDs, packed))
+		key, purpose = w.pageIDs, "index ids"
 	}
-	return ChunkID(mac(w.chunkIDs, packed))
+	if turn == 0 {
+		return ChunkID(mac(key, packed)), nil
+	}
+	key, err := w.derive(turn.of(purpose))
+	return ChunkID(mac(key, packed)), err
 }
 
 func mac(key []byte, parts ...[]byte) []byte {
@@ -167,11 +196,11 @@ func writersSeal(kind ObjectKind) bool {
 // IsWritten reports whether a sealed object says that a writer sealed it. Whoever has a writer's key can seal an
 // object under any name.
 func IsWritten(sealed []byte) bool {
-	return len(sealed) >= prefixSize && binary.BigEndian.Uint16(sealed[6:]) == writerEpoch
+	return len(sealed) >= prefixSize && sealerOf(sealed).epoch == writerEpoch
 }
 
 // sealWritten seals packed bytes to the repository's public key.
-func (k *keys) sealWritten(kind ObjectKind, key string, packed []byte) ([]byte, error) {
+func (k *keys) sealWritten(kind ObjectKind, turn Turn, key string, packed []byte) ([]byte, error) {
 	own, err := ecdh.X25519().NewPrivateKey(mac(k.writer.ephemeral, []byte{byte(kind)}, []byte(key), []byte{0}, packed))
 	if err != nil {
 		return nil, fmt.Errorf("make the key pair of %s: %w", key, err)
@@ -188,7 +217,7 @@ func (k *keys) sealWritten(kind ObjectKind, key string, packed []byte) ([]byte, 
 	sealed := make([]byte, 0, size)
 	sealed = append(sealed, magic...)
 	sealed = append(sealed, FormatVersion, byte(kind))
-	sealed = binary.BigEndian.AppendUint16(sealed, writerEpoch)
+	sealed = binary.BigEndian.AppendUint16(sealed, sealer{writerEpoch, turn}.bytes())
 	sealed = binary.BigEndian.AppendUint32(sealed, uint32(size))
 	prefix := sealed
 	sealed = append(sealed, own.PublicKey().Bytes()...)
@@ -229,7 +258,14 @@ func (k *keys) openWritten(room []byte, kind ObjectKind, key string, sealed []by
 	if err != nil {
 		return nil, damaged(kind, key, ErrAuthentication)
 	}
-	if named := (&Ref{Kind: kind, ID: k.writer.idOf(kind, packed)}); kind != ObjectManifest && named.Key() != key {
+	if !named(kind) {
+		return packed, nil
+	}
+	id, err := k.writer.idOf(kind, sealerOf(sealed).turn, packed)
+	if err != nil {
+		return nil, err
+	}
+	if (&Ref{Kind: kind, ID: id}).Key() != key {
 		return nil, damaged(kind, key, ErrWrongContent)
 	}
 	return packed, nil

@@ -37,7 +37,7 @@ func TestAWriterSealsWhatItCannotOpen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plain := bytes.Repeat(rapid.SliceOfN(rapid.Byte(), 0, 3000).Draw(t, "plain"), rapid.IntRange(1, 80).Draw(t, "times"))
 		effort := rapid.SampledFrom([]Effort{Thorough, Fast}).Draw(t, "effort")
-		id, sealed, err := w.SealWritten(ObjectChunk, plain, effort)
+		id, sealed, err := w.writeAs(ObjectChunk, plain, effort)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestAWriterSealsWhatItCannotOpen(t *testing.T) {
 			t.Fatalf("its writer opens it: %v", err)
 		}
 		// The same content is the same object, byte for byte, at whichever writer; with another packing it is another one.
-		again, same, err := elsewhere.SealWritten(ObjectChunk, plain, effort)
+		again, same, err := elsewhere.writeAs(ObjectChunk, plain, effort)
 		if err != nil || again != id || !bytes.Equal(same, sealed) {
 			t.Fatalf("sealed twice to %s and %s, %v", id, again, err)
 		}
@@ -66,11 +66,11 @@ func TestWhatAWriterSealedCannotBeChanged(t *testing.T) {
 	t.Parallel()
 	h, k, _ := testRepository(t)
 	w := writerOf(t, h, k)
-	id, sealed, err := w.SealWritten(ObjectChunk, []byte("a row"), Thorough)
+	id, sealed, err := w.writeAs(ObjectChunk, []byte("a row"), Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _, err := w.SealWritten(ObjectChunk, []byte("another row"), Thorough)
+	other, _, err := w.writeAs(ObjectChunk, []byte("another row"), Thorough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestWhatAWriterSealedCannotBeChanged(t *testing.T) {
 	_, stranger, _ := testRepository(t)
 	_, err = stranger.OpenRows(nil, id, sealed, 100)
 	wantDamaged(t, err, ErrAuthentication, id.String())
-	lie, err := w.k().sealWritten(ObjectChunk, other.Key(), []byte("\x00a row"))
+	lie, err := w.k().sealWritten(ObjectChunk, 0, other.Key(), []byte("\x00a row"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestWhatWritersSealedOpensForEver(t *testing.T) {
 		}
 	}
 	// Short contents are not compressed, so no other version of a library packs them otherwise.
-	if id, sealed, err := writerOf(t, h, k).SealWritten(ObjectChunk, v.Objects[0].Plain, Thorough); err != nil ||
+	if id, sealed, err := writerOf(t, h, k).writeAs(ObjectChunk, v.Objects[0].Plain, Thorough); err != nil ||
 		id.Key() != v.Objects[0].Name || !bytes.Equal(sealed, v.Objects[0].Sealed) {
 		t.Errorf("sealed again: %s, %x, %v", id.Key(), sealed, err)
 	}
@@ -163,7 +163,7 @@ func TestAPublicKeyAloneForgesNothing(t *testing.T) {
 	}
 	forger := &keys{repository: w.k().repository, writer: guessed}
 	name := ManifestKey("20261123T065312Z-9f86d081a2b4")
-	forged, err := forger.sealWritten(ObjectManifest, name, []byte("\x00{}"))
+	forged, err := forger.sealWritten(ObjectManifest, 0, name, []byte("\x00{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestWriterKeysThatAreNone(t *testing.T) {
 		t.Errorf("it prints itself: %s", said)
 	}
 	w.Wipe()
-	if _, _, err := w.SealWritten(ObjectChunk, []byte("row"), Fast); keepsake.CodeOf(err) != keepsake.CodeInternal {
+	if _, _, err := w.writeAs(ObjectChunk, []byte("row"), Fast); keepsake.CodeOf(err) != keepsake.CodeInternal {
 		t.Errorf("it seals without keys: %v", err)
 	}
 	if _, err := w.WriterKey(); keepsake.CodeOf(err) != keepsake.CodeInternal {
@@ -262,7 +262,7 @@ func TestAWriterSealsBackupsOnly(t *testing.T) {
 			t.Errorf("a writer seals a %s: %v", kind, err)
 		}
 		// as somebody would who writes a program of their own
-		forged, err := w.k().sealWritten(kind, "notes/forged", []byte("\x00mine"))
+		forged, err := w.k().sealWritten(kind, 0, "notes/forged", []byte("\x00mine"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,11 @@ type syntheticChunks struct {
 }
 
 func (s *syntheticChunks) store(_ context.Context, page []byte) (repository.Ref, error) {
-	ref := repository.Ref{Kind: repository.ObjectIndex, ID: s.keys.PageID(page), Plain: int64(len(page))}
-	sealed, err := s.keys.SealPage(ref.ID, page)
+	ref, err := s.keys.Name(repository.ObjectIndex, page, nil)
+	if err != nil {
+		return ref, err
+	}
+	sealed, err := s.keys.Seal(nil, &ref, page, repository.Thorough)
 	if err != nil {
 		return ref, err
 	}

@@ -63,8 +63,11 @@ func terabyte(b *testing.B) *replicas.Set {
 		}
 	}
 	made, err := repositorytest.Make(ctx, r.Keys, func(_ context.Context, page []byte) (repository.Ref, error) {
-		ref := repository.Ref{Kind: repository.ObjectIndex, ID: r.Keys.PageID(page), Plain: int64(len(page))}
-		sealed, err := r.Keys.SealPage(ref.ID, page)
+		ref, err := r.Keys.Name(repository.ObjectIndex, page, nil)
+		if err != nil {
+			return ref, err
+		}
+		sealed, err := r.Keys.Seal(nil, &ref, page, repository.Thorough)
 		if err == nil {
 			ref.Size = int64(len(sealed))
 			put(ref.Key(), sealed)

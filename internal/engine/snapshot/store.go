@@ -12,7 +12,10 @@ func (b *backup) store(ctx context.Context, kind repository.ObjectKind, plain []
 	if b.repo.Keys.WritesOnly() {
 		return b.storeWritten(ctx, kind, plain)
 	}
-	ref := b.name(kind, plain)
+	ref, err := b.name(kind, plain)
+	if err != nil {
+		return ref, err
+	}
 	e, mine, err := b.index.Claim(ctx, ref.ID)
 	if err != nil {
 		return ref, err
@@ -34,11 +37,8 @@ func (b *backup) store(ctx context.Context, kind repository.ObjectKind, plain []
 }
 
 // name returns a reference to what has this plaintext, without what sealing tells.
-func (b *backup) name(kind repository.ObjectKind, plain []byte) repository.Ref {
-	if kind == repository.ObjectIndex {
-		return repository.Ref{Kind: kind, ID: b.repo.Keys.PageID(plain), Plain: int64(len(plain))}
-	}
-	return repository.Ref{ID: b.repo.Keys.ChunkID(plain), Plain: int64(len(plain))}
+func (b *backup) name(kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
+	return b.repo.Keys.Name(kind, plain, nil)
 }
 
 // storePage is store for a page of slots or runs.
@@ -72,9 +72,9 @@ func (b *backup) seal(
 	}
 	var body []byte
 	if ref.Kind == repository.ObjectIndex {
-		body, err = b.repo.Keys.SealPage(ref.ID, plain)
+		body, err = b.repo.Keys.Seal(nil, ref, plain, repository.Thorough)
 	} else {
-		body, err = b.repo.Keys.SealChunk(nil, ref.ID, plain, replicas.Effort(b.lanes))
+		body, err = b.repo.Keys.Seal(nil, ref, plain, replicas.Effort(b.lanes))
 		b.chunksNew.Add(1)
 	}
 	if err != nil {
@@ -95,20 +95,23 @@ type latePage struct {
 func (b *backup) storeLate(_ context.Context, page []byte) (repository.Ref, error) {
 	p := &latePage{}
 	if b.repo.Keys.WritesOnly() {
-		id, body, err := b.repo.Keys.SealWritten(repository.ObjectIndex, page, repository.Thorough)
+		ref, body, err := b.repo.Keys.SealWritten(repository.ObjectIndex, page, repository.Thorough, nil)
 		if err != nil {
 			return p.Ref, err
 		}
-		p.Ref = repository.Ref{Kind: repository.ObjectIndex, ID: id, Plain: int64(len(page))}
+		p.Ref = ref
 		p.sealed = replicas.NewSealed(&p.Ref, body)
 	} else {
-		p.Ref = b.name(repository.ObjectIndex, page)
+		var err error
+		if p.Ref, err = b.name(repository.ObjectIndex, page); err != nil {
+			return p.Ref, err
+		}
 		if e, known := b.index.Known(p.ID); known {
 			p.Size, p.plain = e.Size, append([]byte{}, page...)
 			b.late = append(b.late, p)
 			return p.Ref, nil
 		}
-		body, err := b.repo.Keys.SealPage(p.ID, page)
+		body, err := b.repo.Keys.Seal(nil, &p.Ref, page, repository.Thorough)
 		if err != nil {
 			return p.Ref, err
 		}
@@ -128,7 +131,7 @@ func (p *latePage) putAt(ctx context.Context, b *backup, l *replicas.Lane) error
 		if b.index.Get(p.ID).At&l.Bit != 0 {
 			return nil
 		}
-		body, err := b.repo.Keys.SealPage(p.ID, p.plain)
+		body, err := b.repo.Keys.Seal(nil, &p.Ref, p.plain, repository.Thorough)
 		if err != nil {
 			return err
 		}

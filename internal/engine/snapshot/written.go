@@ -14,29 +14,25 @@ import (
 // reading them: sealing gives them again.
 func (b *backup) storeWritten(ctx context.Context, kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
 	// always the same effort, or it would be another object
-	id, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough)
+	ref, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough, nil)
 	if err != nil {
-		return repository.Ref{}, err
-	}
-	ref := repository.Ref{ID: id, Size: int64(len(body)), Plain: int64(len(plain))}
-	if kind == repository.ObjectIndex {
-		ref.Kind = kind
+		return ref, err
 	}
 	s := replicas.NewSealed(&ref, body)
 	ref.SHA256 = s.Sum
-	b.index.Expect(id, ref.Size, s.Sum)
-	_, mine, err := b.index.Claim(ctx, id)
+	b.index.Expect(ref.ID, ref.Size, s.Sum)
+	_, mine, err := b.index.Claim(ctx, ref.ID)
 	if err != nil {
 		return ref, err
 	}
 	if !mine {
-		b.found.Store(id, nil)
+		b.found.Store(ref.ID, nil)
 		return ref, nil
 	}
 	if kind == repository.ObjectChunk {
 		b.chunksNew.Add(1)
 	}
 	b.bytesNew.Add(ref.Size)
-	b.index.Settle(id, ref.Size, &s.Sum)
-	return ref, replicas.Send(ctx, b.lanes, s, b.index.Get(id).At)
+	b.index.Settle(ref.ID, ref.Size, &s.Sum)
+	return ref, replicas.Send(ctx, b.lanes, s, b.index.Get(ref.ID).At)
 }

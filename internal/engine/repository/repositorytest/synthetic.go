@@ -109,9 +109,9 @@ func (m *maker) table(
 		if repository.PageKind(page[0]) == repository.PageNode {
 			return m.store(ctx, page)
 		}
-		ref := repository.Ref{Kind: repository.ObjectIndex, ID: m.k.PageID(page), Plain: int64(len(page))}
+		ref, err := m.k.Name(repository.ObjectIndex, page, nil)
 		ref.Size = ref.Plain/3 + repository.Overhead
-		return ref, nil
+		return ref, err
 	}, nil)
 	var places repository.RunWriter
 	for i := range rows {
