@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/engine/check"
 	"github.com/wedsync/keepsake/internal/engine/platform"
+	"github.com/wedsync/keepsake/internal/engine/removal"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/restore"
@@ -50,6 +51,7 @@ type Engine struct {
 	questions *platform.Questions
 	weddings  *weddings.Finder
 	checker   *check.Checker
+	remover   *removal.Remover
 }
 
 // New returns an Engine. It opens nothing. Close ends what later calls open.
@@ -77,6 +79,7 @@ func New(opts Options) *Engine {
 			Workers:        opts.Workers,
 			Now:            opts.Now,
 		},
+		remover:  &removal.Remover{Replicas: set, Now: opts.Now},
 		verifier: &verify.Verifier{Replicas: set, Workers: opts.Workers, Now: opts.Now},
 		restorer: &restore.Restorer{
 			Replicas:       set,

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"github.com/wedsync/keepsake/internal/engine/check"
+	"github.com/wedsync/keepsake/internal/engine/removal"
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/scoped"
 	"github.com/wedsync/keepsake/internal/engine/verify"
 	"github.com/wedsync/keepsake/internal/engine/weddings"
@@ -48,6 +50,16 @@ type (
 	InitResult        = replicas.InitResult
 	AddProviderResult = replicas.AddProviderResult
 )
+
+// What retention does.
+type (
+	RemovalInput  = removal.Input
+	RemovalResult = removal.Result
+	RemovedPoint  = repository.RemovedPoint
+)
+
+// LeastGrace is the shortest time between marking what goes and deleting it.
+const LeastGrace = removal.LeastGrace
 
 // Verification and repair.
 type RepairResult = verify.RepairResult
@@ -105,6 +117,7 @@ const (
 	StageLoading    = report.StageLoading
 	StagePublishing = report.StagePublishing
 	StageReading    = report.StageReading
+	StageRemoving   = report.StageRemoving
 	StageRepairing  = report.StageRepairing
 	StageSafety     = report.StageSafety
 	StageSchema     = report.StageSchema

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/check"
+	"github.com/wedsync/keepsake/internal/engine/removal"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/scoped"
@@ -37,6 +38,12 @@ func (e *Engine) Repair(
 	ctx context.Context, in report.VerifyInput, reporter report.Reporter,
 ) (verify.RepairResult, error) {
 	return e.verifier.Repair(ctx, in, reporter)
+}
+
+// Remove takes recovery points out of the repository in two steps, and what nothing else needs: it marks what is to go
+// now, and deletes what was marked a grace period ago and still is to go.
+func (e *Engine) Remove(ctx context.Context, in removal.Input, reporter report.Reporter) (removal.Result, error) {
+	return e.remover.Run(ctx, in, reporter)
 }
 
 // Restore writes a recovery point into a new, empty database and proves it. It is verified only when every table's

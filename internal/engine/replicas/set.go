@@ -20,7 +20,7 @@ type Provider struct {
 }
 
 // Set is the configured providers and the key of the repository that they hold. It is safe for concurrent use.
-// Between calls it keeps which providers hung lately and which lack a note, and nothing else.
+// Between calls it keeps which providers hung lately, which lack a note, and removal lists, and nothing else.
 type Set struct {
 	Providers []Provider // in order of preference for reading
 	Key       repository.KeySource
@@ -32,6 +32,8 @@ type Set struct {
 
 	outagesMu sync.Mutex
 	outages   map[string]outage // by topic, of the notes that some provider has not got
+
+	removals removalCache
 }
 
 // WritesOnly reports whether the engine's key is a writer's: it takes backups and can do nothing else.

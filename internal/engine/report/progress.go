@@ -20,6 +20,7 @@ const (
 	StageWriting   Stage = "writing"   // into the live platform: rows are being changed
 	StageSafety    Stage = "safety"    // into the live platform: what an undo needs goes to the providers
 	StageRepairing Stage = "repairing" // repair: what a provider lacks is being copied there
+	StageRemoving  Stage = "removing"  // retention: what nothing needs is being deleted, and what goes next is marked
 	StageDone      Stage = "done"
 )
 

@@ -61,6 +61,7 @@ type backup struct {
 	late    []*latePage
 
 	listing             replicas.Listing
+	removals            *replicas.Removals // what nothing may be built upon
 	lastID              string // of the manifests and erasures that providers list; empty: none
 	newest              uint64 // the transaction after the snapshot
 	parentOldest        uint64 // the oldest transaction that ran at the parent's snapshot; 0: unknown
@@ -213,6 +214,17 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 	if len(live) == 0 {
 		return b.repo.NobodyWrites("nothing was backed up")
 	}
+	var err error
+	if b.removals, err = b.Replicas.ReadRemovals(ctx, b.repo, live); err != nil {
+		return err
+	}
+	b.cannotList(b.removals.Failed)
+	for _, words := range b.removals.Unread {
+		b.track.Warnf("%s", words)
+	}
+	if live = b.repo.Live(); len(live) == 0 {
+		return b.repo.NobodyWrites("nothing was backed up")
+	}
 	if err := b.findParent(ctx, live); err != nil {
 		return err
 	}
@@ -220,16 +232,20 @@ func (b *backup) lookAtProviders(ctx context.Context) error {
 		b.in.Type = b.chooseType()
 	}
 	var failed map[string]error
-	var err error
 	b.index, failed, err = replicas.BuildIndex(ctx, b.repo, live, b.was.refs)
-	for name, err := range failed {
-		b.repo.Down[name] = err
-		b.track.Warnf("Provider %s cannot list its objects and gets no copy now. %s", name, replicas.Explain(err))
-	}
+	b.cannotList(failed)
 	if err == nil && len(b.repo.Live()) == 0 {
 		err = b.repo.NobodyWrites("nothing was backed up")
 	}
 	return err
+}
+
+// cannotList leaves providers out whose lists could not be read.
+func (b *backup) cannotList(failed map[string]error) {
+	for name, err := range failed {
+		b.repo.Down[name] = err
+		b.track.Warnf("Provider %s cannot list its objects and gets no copy now. %s", name, replicas.Explain(err))
+	}
 }
 
 // chooseType is for who named no type: what changed since the newest recovery point, or everything where there is none.

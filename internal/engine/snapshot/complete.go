@@ -166,7 +166,18 @@ func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	if err := c.repo.StillThere(ctx, l.Provider); err != nil {
 		return err
 	}
-	return replicas.PutManifest(ctx, l.Store, m.key, m.body)
+	return c.Replicas.Publish(ctx, c.repo, l.Provider, c.removals, c.all(), func() error {
+		return replicas.PutManifest(ctx, l.Store, m.key, m.body)
+	})
+}
+
+// all returns references to everything that the recovery point names.
+func (c *completion) all() []*repository.Ref {
+	refs := slices.Clip(c.refs)
+	for i := range c.late {
+		refs = append(refs, &c.late[i].Ref)
+	}
+	return refs
 }
 
 // adopt makes durable what a run that was killed has left at a provider. What a recovery point of the provider names is
@@ -181,11 +192,7 @@ func (c *completion) adopt(ctx context.Context, l *replicas.Lane) error {
 			durable[ref.ID] = true
 		}
 	}
-	refs := slices.Clip(c.refs)
-	for i := range c.late {
-		refs = append(refs, &c.late[i].Ref)
-	}
-	return replicas.Adopt(ctx, c.repo, c.index, l.Provider, refs,
+	return replicas.Adopt(ctx, c.repo, c.index, l.Provider, c.all(),
 		func(id repository.ChunkID) bool { return durable[id] })
 }
 

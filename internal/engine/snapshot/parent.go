@@ -42,6 +42,10 @@ func (b *backup) findParent(ctx context.Context, live []replicas.Provider) error
 			b.copies = replicas.NewSource(b.repo, live, id, b.reading)
 			err = b.readParent(ctx, listing, m)
 		}
+		if err == nil && (b.removals.Removes(id) != nil || !b.removals.Spares(b.was.refs)) {
+			b.was = parentIndex{}
+			continue // it goes, and may have gone in part
+		}
 		if err == nil {
 			b.parent, b.parentAt = m, listing.At[id]
 			return nil

@@ -36,9 +36,9 @@ func (b *backup) store(ctx context.Context, kind repository.ObjectKind, plain []
 	return ref, nil
 }
 
-// name returns a reference to what has this plaintext, without what sealing tells.
+// name returns a reference to what has this plaintext, without what sealing tells. It takes no condemned name.
 func (b *backup) name(kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
-	return b.repo.Keys.Name(kind, plain, nil)
+	return b.repo.Keys.Name(kind, plain, b.removals.Condemned)
 }
 
 // storePage is store for a page of slots or runs.
@@ -95,7 +95,7 @@ type latePage struct {
 func (b *backup) storeLate(_ context.Context, page []byte) (repository.Ref, error) {
 	p := &latePage{}
 	if b.repo.Keys.WritesOnly() {
-		ref, body, err := b.repo.Keys.SealWritten(repository.ObjectIndex, page, repository.Thorough, nil)
+		ref, body, err := b.repo.Keys.SealWritten(repository.ObjectIndex, page, repository.Thorough, b.removals.Condemned)
 		if err != nil {
 			return p.Ref, err
 		}

@@ -14,7 +14,7 @@ import (
 // reading them: sealing gives them again.
 func (b *backup) storeWritten(ctx context.Context, kind repository.ObjectKind, plain []byte) (repository.Ref, error) {
 	// always the same effort, or it would be another object
-	ref, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough, nil)
+	ref, body, err := b.repo.Keys.SealWritten(kind, plain, repository.Thorough, b.removals.Condemned)
 	if err != nil {
 		return ref, err
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
@@ -73,6 +74,7 @@ type repair struct {
 	repo   *replicas.Repo
 	list   replicas.Listing
 	index  *replicas.Index
+	goes   *replicas.Removals                     // what is not brought back
 	doubts map[string]map[repository.ChunkID]bool // by provider: the copies that did not read well
 	others []*replicas.Objects                    // what else must be at every provider
 	mu     sync.Mutex
@@ -222,6 +224,12 @@ func (r *repair) open(ctx context.Context, findings []report.VerifyFinding) (err
 	}
 	r.Replicas.InNoHurry(r.repo)
 	r.headers(ctx, findings)
+	if r.goes, err = r.Replicas.ReadRemovals(ctx, r.repo, r.repo.Live()); err != nil {
+		return err
+	}
+	for name, err := range r.goes.Failed {
+		r.repo.Down[name] = err
+	}
 	if r.list, err = replicas.ListManifests(ctx, r.repo.Live()); err != nil {
 		return err
 	}
@@ -292,6 +300,9 @@ func (e errNowhere) Unwrap() error { return e.error }
 
 // point completes one recovery point at one provider: chunks first, then the manifest.
 func (r *repair) point(ctx context.Context, p replicas.Provider, id string) error {
+	if list := r.goes.Removes(id); list != nil {
+		return errGoes(list)
+	}
 	holders := r.list.Holders(r.repo.Live(), id)
 	right, _, err := r.Replicas.ReadRightful(ctx, r.repo, holders, id)
 	if err != nil {
@@ -306,8 +317,23 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 	if err != nil {
 		return errNowhere{err}
 	}
+	for _, c := range refs {
+		if r.goes.Condemned(c.ID) {
+			return errShared
+		}
+	}
 	return r.complete(ctx, p, id, refs, right.Body, sound)
 }
+
+// errGoes is a recovery point that is about to go, or has gone at the other providers.
+func errGoes(list *repository.Removal) error {
+	return keepsake.Errorf(keepsake.CodeConflict, "Retention removes it after %s, so nothing is copied for it.",
+		list.Due.UTC().Format(time.RFC3339))
+}
+
+// errShared is a recovery point that needs something that goes with another one.
+var errShared = keepsake.Errorf(keepsake.CodeConflict, "It needs something that goes with recovery points that "+
+	"retention removes, so nothing is copied for it. Take a full backup.")
 
 // unreliable says that a store took an object and does not give it back as it was.
 func unreliable(object string, err error) error {
@@ -349,7 +375,10 @@ func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, r
 	if err := r.repo.StillThere(ctx, p); err != nil {
 		return err
 	}
-	if err := p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true); err != nil {
+	err = r.Replicas.Publish(ctx, r.repo, p, r.goes, refs, func() error {
+		return p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true)
+	})
+	if err != nil {
 		return err
 	}
 	if _, _, err := replicas.ReadManifestAt(ctx, r.repo, p, id); err != nil {

@@ -1,0 +1,251 @@
+package removal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/replicas"
+	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Remover marks and sweeps. It is safe for concurrent use.
+type Remover struct {
+	Replicas *replicas.Set
+	Now      func() time.Time
+}
+
+const (
+	// LeastGrace is the shortest time between mark and sweep.
+	LeastGrace = 24 * time.Hour
+	// kept is how long a removal list counts after its grace period. What it names is swept meanwhile.
+	kept = 7 * 24 * time.Hour
+	// mostObjects bounds what one removal list condemns, and what it notes as left over. The next one takes the rest.
+	mostObjects = 200_000
+	// untouchable is how many of the newest recovery points that cover every tier never go: backups build upon them.
+	untouchable = 2
+)
+
+// Input says what goes.
+type Input struct {
+	// Points are to go, as the rules judge now. Of those that an earlier list names and that are not among them any
+	// more, nothing goes.
+	Points []repository.RemovedPoint
+	// Known are recovery points that somebody has seen. When one is listed nowhere, a list came back short.
+	Known []string
+	// Grace lies between mark and sweep; 0: LeastGrace.
+	Grace time.Duration
+	// Preview writes and deletes nothing, and says what would be marked.
+	Preview bool
+	// SweepOnly marks nothing.
+	SweepOnly bool
+}
+
+// Result is the report of a removal. Its JSON form is the contract of `keepsake retention run --json`.
+type Result struct {
+	Held    string                    `json:"held,omitempty"`    // why nothing went and nothing was marked, a sentence
+	List    string                    `json:"list,omitempty"`    // the removal list that was made
+	Due     time.Time                 `json:"due,omitzero"`      // when what it names may go
+	Problem string                    `json:"problem,omitempty"` // why not all was marked, a sentence
+	Marked  []repository.RemovedPoint `json:"marked"`
+	Objects int64                     `json:"objects_marked"` // chunks and index pages that nothing else needs
+	Bytes   int64                     `json:"bytes_marked"`   // of these, at one provider
+	Removed []repository.RemovedPoint `json:"removed"`        // recovery points that are gone
+	Spared  []string                  `json:"spared"`         // that an earlier list names and that stay after all
+	Freed   []Freed                   `json:"freed"`          // by provider
+	Seconds float64                   `json:"seconds"`
+}
+
+// Freed is what went at a provider.
+type Freed struct {
+	Provider string `json:"provider"`
+	Points   int    `json:"points"`
+	Objects  int64  `json:"objects"`
+	Bytes    int64  `json:"bytes"`
+	Problem  string `json:"problem,omitempty"` // why not all of it went, a sentence
+}
+
+// removal is one running Run.
+type removal struct {
+	*Remover
+	in      Input
+	now     time.Time
+	track   *report.Tracker
+	repo    *replicas.Repo
+	lists   *replicas.Removals
+	points  replicas.Listing
+	going   []string // recovery points that go now
+	marked  []string // that go when a new list is due
+	objects *objects
+	result  Result
+}
+
+// Run sweeps what earlier lists condemn and what is due, and marks what goes next. Unsure, it does neither and says why
+// in Held.
+func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) (Result, error) {
+	track := report.NewTracker(reporter, by.Now)
+	defer track.Close()
+	if in.Grace == 0 {
+		in.Grace = LeastGrace
+	}
+	if in.Grace < LeastGrace {
+		return Result{}, keepsake.Errorf(keepsake.CodeInvalid, "the grace period is %v: at least %v are needed", in.Grace,
+			LeastGrace)
+	}
+	started := by.Now()
+	r := &removal{Remover: by, in: in, now: started, track: track}
+	r.result = Result{
+		Marked:  []repository.RemovedPoint{},
+		Removed: []repository.RemovedPoint{},
+		Spared:  []string{},
+		Freed:   []Freed{},
+	}
+	track.Stage(report.StageChecking)
+	held, err := r.look(ctx)
+	if err == nil && held == "" {
+		track.Stage(report.StageRemoving)
+		err = r.act(ctx)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	if r.result.Held = held; held != "" {
+		track.Warnf("Nothing is removed. %s", held)
+	}
+	track.Stage(report.StageDone)
+	r.result.Seconds = by.Now().Sub(started).Seconds()
+	return r.result, nil
+}
+
+// act sweeps before it marks: what it marks now waits.
+func (r *removal) act(ctx context.Context) error {
+	if !r.in.Preview {
+		if err := r.sweep(ctx); err != nil {
+			return err
+		}
+	}
+	if !r.in.SweepOnly {
+		if err := r.mark(ctx); ctx.Err() == nil && err != nil {
+			r.result.Problem = keepsake.Sentence(keepsake.MessageOf(err))
+			r.track.Warnf("%s", r.result.Problem)
+		}
+	}
+	if !r.in.Preview {
+		r.dropExpired(ctx)
+	}
+	return ctx.Err()
+}
+
+// look reads what there is, and returns in words why nothing may go.
+func (r *removal) look(ctx context.Context) (held string, err error) {
+	if r.repo, err = r.Replicas.Open(ctx); err != nil {
+		return "", err
+	}
+	r.Replicas.InNoHurry(r.repo)
+	if held := r.everybodyAnswers(); held != "" {
+		return held, nil
+	}
+	live := r.repo.Live()
+	if r.lists, err = r.Replicas.ReadRemovals(ctx, r.repo, live); err != nil {
+		return "", err
+	}
+	if held := cannotList(r.lists.Failed); held != "" {
+		return held, nil
+	}
+	if r.points, err = replicas.ListManifests(ctx, live); err != nil {
+		return "", err
+	}
+	if held := cannotList(r.points.Failed); held != "" {
+		return held, nil
+	}
+	for _, id := range r.in.Known {
+		if len(r.points.At[id]) == 0 && r.lists.Removes(id) == nil {
+			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back short.",
+				id), nil
+		}
+	}
+	r.choose()
+	return r.walk(ctx)
+}
+
+// everybodyAnswers says which provider does not. What only that one holds is not known, so nothing goes.
+func (r *removal) everybodyAnswers() string {
+	for _, p := range r.repo.Providers {
+		if err := r.repo.Down[p.Name]; err != nil {
+			return fmt.Sprintf("Provider %s cannot be asked what it holds. %s", p.Name, replicas.Explain(err))
+		}
+		if r.repo.Lacking[p.Name] {
+			return fmt.Sprintf("Provider %s does not hold the repository.", p.Name)
+		}
+	}
+	return ""
+}
+
+func cannotList(failed map[string]error) string {
+	for name, err := range failed {
+		return fmt.Sprintf("Provider %s cannot list what it holds. %s", name, replicas.Explain(err))
+	}
+	return ""
+}
+
+// choose says which recovery points go now and which are marked.
+func (r *removal) choose() {
+	toGo := map[string]bool{}
+	for _, p := range r.in.Points {
+		toGo[p.ID] = true
+	}
+	for _, id := range r.points.NewestFirst() {
+		list := r.lists.Removes(id)
+		switch {
+		case list == nil && toGo[id]:
+			r.marked = append(r.marked, id)
+		case list != nil && !toGo[id]:
+			r.result.Spared = append(r.result.Spared, id)
+		case list != nil && r.due(list):
+			r.going = append(r.going, id)
+		}
+	}
+}
+
+// due reports whether what a list names may go.
+func (r *removal) due(list *repository.Removal) bool {
+	return !r.now.Before(list.Due) && !r.now.Before(list.Time.Add(LeastGrace)) && r.now.Before(list.Expires)
+}
+
+// whyOf is the reason that the rules give.
+func (r *removal) whyOf(id string) string {
+	for _, p := range r.in.Points {
+		if p.ID == id {
+			return p.Why
+		}
+	}
+	return ""
+}
+
+func (r *removal) removed(ids []string) []repository.RemovedPoint {
+	out := make([]repository.RemovedPoint, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, repository.RemovedPoint{ID: id, Why: r.whyOf(id)})
+	}
+	return out
+}
+
+// protect takes the recovery points that backups build upon out of what goes. whole are all that cover every tier.
+func (r *removal) protect(whole []string) {
+	slices.Sort(whole)
+	newest := whole[max(0, len(whole)-untouchable):]
+	isNewest := func(id string) bool { return slices.Contains(newest, id) }
+	for _, id := range slices.Concat(r.going, r.marked) {
+		if isNewest(id) {
+			r.result.Spared = append(r.result.Spared, id)
+		}
+	}
+	r.going = slices.DeleteFunc(r.going, isNewest)
+	r.marked = slices.DeleteFunc(r.marked, isNewest)
+}
+
+func sentence(parts ...string) string { return strings.TrimSpace(strings.Join(parts, " ")) }

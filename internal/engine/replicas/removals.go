@@ -1,0 +1,172 @@
+package replicas
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Removals are the removal lists that lie at providers. Whoever stores a recovery point reads them first, uses no name
+// that they condemn, and reads them again before and after it stores the manifest.
+type Removals struct {
+	Lists  []*repository.Removal // the oldest first
+	At     map[string]map[string]bool // by id, the providers that have it
+	Failed map[string]error // providers that could not be asked
+	Unread []string         // in words, lists that nobody made or that are damaged everywhere
+
+	seen      map[string]bool // by name, also those that do not open
+	condemned map[repository.ChunkID]bool
+	points    map[string]*repository.Removal
+}
+
+func newRemovals() *Removals {
+	return &Removals{
+		At:        map[string]map[string]bool{},
+		seen:      map[string]bool{},
+		condemned: map[repository.ChunkID]bool{},
+		points:    map[string]*repository.Removal{},
+	}
+}
+
+// isRemoval reports whether a key is one that Keepsake gives to a removal list.
+func isRemoval(key string) bool {
+	id, found := strings.CutPrefix(key, repository.RemovalPrefix)
+	_, err := repository.ManifestTime(id)
+	return found && err == nil
+}
+
+// removalCache keeps lists that were read: they are never replaced.
+type removalCache struct {
+	mu    sync.Mutex
+	lists map[string]*repository.Removal // by name
+}
+
+// ReadRemovals reads every removal list at these providers. A list that lies somewhere counts everywhere, whatever its
+// dates say, because clocks differ.
+func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (*Removals, error) {
+	places, failed := ListEverywhere(ctx, providers, repository.RemovalPrefix, isRemoval)
+	x := newRemovals()
+	x.Failed = failed
+	for _, key := range slices.Sorted(maps.Keys(places)) {
+		x.seen[key] = true
+		list, err := s.readRemoval(ctx, r, places[key], key)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			// A sweep goes by lists that open at the provider itself, so this one deletes nothing.
+			x.Unread = append(x.Unread, keepsake.Sentence("The removal list "+key+" does not open: "+Explain(err)))
+			continue
+		}
+		for _, p := range places[key] {
+			note(x.At, list.ID, p.Name)
+		}
+		x.add(list)
+	}
+	s.forgetRemovals(places)
+	return x, ctx.Err()
+}
+
+func (x *Removals) add(list *repository.Removal) *Removals {
+	x.Lists = append(x.Lists, list)
+	for _, ids := range []repository.IDs{list.Chunks, list.Pages} {
+		for _, id := range ids {
+			x.condemned[id] = true
+		}
+	}
+	for _, p := range list.Points {
+		x.points[p.ID] = list
+	}
+	return x
+}
+
+// Condemned reports whether a list names this id, so that nothing may be stored under it.
+func (x *Removals) Condemned(id repository.ChunkID) bool { return x.condemned[id] }
+
+// Removes returns the list that names a recovery point, or nil where none does.
+func (x *Removals) Removes(point string) *repository.Removal { return x.points[point] }
+
+// Spares reports whether no list condemns any of these.
+func (x *Removals) Spares(refs []*repository.Ref) bool {
+	return !slices.ContainsFunc(refs, func(r *repository.Ref) bool { return x.condemned[r.ID] })
+}
+
+// readRemoval reads a list from the first provider that has a sound copy.
+func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key string) (list *repository.Removal,
+	err error) {
+	s.removals.mu.Lock()
+	list = s.removals.lists[key]
+	s.removals.mu.Unlock()
+	if list != nil {
+		return list, nil
+	}
+	q := FirstSound[[]byte]{What: "removal lists"}
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, repository.MaxRemoval) }
+	q.Sound = func(_ Provider, sealed []byte) (err error) {
+		list, err = r.Keys.OpenRemoval(key, sealed)
+		return err
+	}
+	q.Failed = func(_ Provider, failed error) { err = failed }
+	if !q.Read(ctx, holders) {
+		return nil, firstError(ctx.Err(), err, errWrongBytes)
+	}
+	s.removals.mu.Lock()
+	defer s.removals.mu.Unlock()
+	if s.removals.lists == nil {
+		s.removals.lists = map[string]*repository.Removal{}
+	}
+	s.removals.lists[key] = list
+	return list, nil
+}
+
+// forgetRemovals drops lists that lie nowhere any more.
+func (s *Set) forgetRemovals(there map[string][]Provider) {
+	s.removals.mu.Lock()
+	defer s.removals.mu.Unlock()
+	maps.DeleteFunc(s.removals.lists, func(key string, list *repository.Removal) bool {
+		return len(there[key]) == 0 && list.Expires.Before(s.Now())
+	})
+}
+
+// Publish stores a recovery point's manifest at a provider by put. It fails when a removal list that known does not
+// have condemns something that the point names: then what it names may go at any moment, and it is no copy.
+func (s *Set) Publish(ctx context.Context, r *Repo, p Provider, known *Removals, refs []*repository.Ref,
+	put func() error) error {
+	if err := s.stillSpared(ctx, r, p, known, refs); err != nil {
+		return err
+	}
+	if err := put(); err != nil {
+		return err
+	}
+	return s.stillSpared(ctx, r, p, known, refs)
+}
+
+func (s *Set) stillSpared(ctx context.Context, r *Repo, p Provider, known *Removals, refs []*repository.Ref) error {
+	places, failed := ListEverywhere(ctx, []Provider{p}, repository.RemovalPrefix, func(key string) bool {
+		return isRemoval(key) && !known.seen[key]
+	})
+	if err := firstError(ctx.Err(), failed[p.Name]); err != nil {
+		return err
+	}
+	for key, holders := range places {
+		list, err := s.readRemoval(ctx, r, holders, key)
+		if err != nil {
+			return err
+		}
+		if fresh := newRemovals(); !fresh.add(list).Spares(refs) {
+			return errCondemned(list.Time)
+		}
+	}
+	return nil
+}
+
+func errCondemned(at time.Time) error {
+	return keepsake.Errorf(keepsake.CodeConflict, "Something that the recovery point needs was marked for removal at %s, "+
+		"while it was made, and may be gone there. Take another backup.", at.UTC().Format(time.RFC3339))
+}
