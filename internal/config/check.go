@@ -43,7 +43,7 @@ func wrong(text string, path ...any) *mistake { return &mistake{path, text} }
 // check returns the first mistake as an Error with CodeInvalid.
 func (c *Config) check() error {
 	for _, group := range []func() *mistake{c.checkDatabases, c.checkDataMap, c.checkProviders, c.checkTargets,
-		c.checkServer, c.checkAuth, c.checkAlerts, c.checkSchedule, c.checkRest} {
+		c.checkServer, c.checkAuth, c.checkAlerts, c.checkSchedule, c.checkRetention, c.checkRest} {
 		if m := group(); m != nil {
 			return keepsake.Errorf(keepsake.CodeInvalid, "%s: %s", c.where(m.path...), m.text)
 		}

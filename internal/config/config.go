@@ -24,11 +24,12 @@ type Config struct {
 	Targets        []Target `yaml:"targets"`
 	// TypedTargets is where the address of another server may lead that somebody types: public, private, networks. Empty
 	// and there: nowhere.
-	TypedTargets []string `yaml:"typed_targets"`
-	Server       Server   `yaml:"server"`
-	Auth         Auth     `yaml:"auth"`
-	Alerts       Alerts   `yaml:"alerts"`
-	Schedule     Schedule `yaml:"schedule"`
+	TypedTargets []string  `yaml:"typed_targets"`
+	Server       Server    `yaml:"server"`
+	Auth         Auth      `yaml:"auth"`
+	Alerts       Alerts    `yaml:"alerts"`
+	Schedule     Schedule  `yaml:"schedule"`
+	Retention    Retention `yaml:"retention"`
 	// Limits is how many backups of a type one actor may start within an hour; what is missing has the console's default.
 	Limits  map[keepsake.BackupType]int `yaml:"limits"`
 	Workers int                         `yaml:"workers"` // parallel readers and writers; 0: one per core, two at least

@@ -117,6 +117,8 @@ func (d *document) written(mark string) string {
 // written.
 var notText = map[string]bool{"workers": true, "offsite": true, "second_approver": true, "alone_weddings": true,
 	"alone_share": true, "require_mfa": true, "path_style": true, "automatic": true, "archive_days": true,
+	"last": true, "hourly": true, "daily": true, "weekly": true, "monthly": true, "yearly": true,
+	"milestone_days": true, "most_share": true, "most_points": true,
 	// of limits; elsewhere groups and lists have these names
 	"full": true, "incremental": true, "critical": true, "wedding": true, "emergency": true}
 

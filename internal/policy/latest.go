@@ -15,8 +15,10 @@ type Candidate struct {
 }
 
 // Whole reports whether it covers every tier.
-func (c Candidate) Whole() bool {
-	return c.Type == keepsake.BackupFull || c.Type == keepsake.BackupIncremental
+func (c Candidate) Whole() bool { return whole(c.Type) }
+
+func whole(t keepsake.BackupType) bool {
+	return t == keepsake.BackupFull || t == keepsake.BackupIncremental
 }
 
 // Latest returns the recovery point that the word latest means, of those that can be read. While there is one that

@@ -1,0 +1,203 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/keepsake"
+)
+
+// Retention are the rules by which recovery points stay. A point stays while any rule keeps it, and whatever nobody can
+// be sure about stays, too. A rule that is 0 or below keeps none.
+//
+// The rules that count keep one point of each of the newest hours, days and so on that have a point, so that a console
+// that was away for a year, or whose clock jumps, loses none by that. Of several points they keep one that is not
+// suspect rather than a suspect one, a protected one rather than an unprotected one, and then the newest. What holds
+// everything is counted apart from what holds less, and a suspect point takes no place of one that is not.
+type Retention struct {
+	Last    int // so many of the newest points
+	Hourly  int // one of each of so many hours
+	Daily   int
+	Weekly  int // weeks begin on Mondays
+	Monthly int
+	Yearly  int
+	// Within is for how long every point stays.
+	Within time.Duration
+	// MilestoneDays is until how many days after its wedding a point stays that was made for a milestone of it.
+	MilestoneDays int
+	// Zone is where days begin.
+	Zone *time.Location
+	// MostShare is how many percent of all points, and MostCount how many points, may go at once without a person's word.
+	MostShare, MostCount int
+}
+
+// DefaultRetention are the rules of a console that is told nothing else. Their zone is this machine's.
+func DefaultRetention() Retention {
+	return Retention{
+		Last:          10,
+		Hourly:        48,
+		Daily:         30,
+		Weekly:        12,
+		Monthly:       24,
+		Yearly:        10,
+		Within:        48 * time.Hour,
+		MilestoneDays: 365,
+		Zone:          time.Local,
+		MostShare:     20,
+		MostCount:     500,
+	}
+}
+
+// HeldPoint is what retention knows of a recovery point.
+type HeldPoint struct {
+	ID   string
+	Time time.Time // of the snapshot
+	Type keepsake.BackupType
+	// Weddings are those for which it was made.
+	Weddings []keepsake.WeddingMark
+	Locked   bool   // somebody said that it stays
+	LockWhy  string // what they wrote to it
+	Proven   bool   // its bytes were read back and were sound
+	Drilled  bool   // it was restored and compared
+	Suspect  string // why it is suspect, a sentence; "": it is not
+	// Protected says that its copies satisfy the 3-2-1 rule.
+	Protected bool
+	Unread    string // why its manifest or its notes could not be read, a sentence; "": both were
+}
+
+// Whole reports whether it covers every tier.
+func (p HeldPoint) Whole() bool { return whole(p.Type) }
+
+// RetentionFacts is what decides which points stay.
+type RetentionFacts struct {
+	Points []HeldPoint // all there are, in any order
+	// Failing says why nothing may go just now: backups fail, or the list of points may not be all there are. "": nothing
+	// is wrong.
+	Failing string
+}
+
+// RetentionPlan says of each point whether it stays.
+type RetentionPlan struct {
+	Verdicts []RetentionVerdict // one for each point, the newest first
+	// Held says why no point goes although the rules let some go, or that there are no rules, in sentences; "": they may
+	// go.
+	Held string
+	// Large says why a person has to confirm it, a sentence; "": nobody has to.
+	Large string
+}
+
+// RetentionVerdict says whether the rules keep a point.
+type RetentionVerdict struct {
+	Point HeldPoint
+	Keep  bool
+	// Why are the reasons for which it stays, or the one for which it goes, such as "the last of Tuesday, 1 December
+	// 2026".
+	Why []string
+}
+
+// Removals are the points that may go, the newest first: none while the plan is held, or has to be confirmed and is
+// not.
+func (p RetentionPlan) Removals(confirmed bool) (points []HeldPoint) {
+	if p.Held != "" || p.Large != "" && !confirmed {
+		return nil
+	}
+	for _, v := range p.Verdicts {
+		if !v.Keep {
+			points = append(points, v.Point)
+		}
+	}
+	return points
+}
+
+// Plan judges all points at once. It needs all of them: what is newest, and what a point takes the place of, follows
+// from the others. The same facts give the same plan, in whatever order the points come.
+func (r Retention) Plan(f RetentionFacts, now time.Time) RetentionPlan {
+	j := judge{rules: r, now: now, zone: cmp.Or(r.Zone, time.Local), list: make([]RetentionVerdict, len(f.Points))}
+	for i, p := range f.Points {
+		j.list[i].Point = p
+	}
+	slices.SortFunc(j.list, func(a, b RetentionVerdict) int {
+		return cmp.Or(b.Point.Time.Compare(a.Point.Time), cmp.Compare(b.Point.ID, a.Point.ID))
+	})
+	if !r.KeepsAny() { // nobody means that everything goes
+		for i := range j.list {
+			j.keep(i, "no rule keeps anything, so everything stays")
+		}
+		return RetentionPlan{Verdicts: j.list, Held: "No rule keeps anything, so everything stays."}
+	}
+	j.judge()
+	going := 0
+	for _, v := range j.list {
+		if !v.Keep {
+			going++
+		}
+	}
+	plan := RetentionPlan{Verdicts: j.list, Large: r.large(going, len(j.list))}
+	if going > 0 {
+		plan.Held = j.held(f.Failing)
+	}
+	return plan
+}
+
+// KeepsAny reports whether any rule keeps points. It is false for the zero value, which somebody forgot to fill in, and
+// by MilestoneDays alone, which keep nothing of a platform without milestones. Then Plan keeps every point.
+func (r Retention) KeepsAny() bool {
+	return max(r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly) > 0 || r.Within > 0
+}
+
+// large says why a person has to confirm that so many points go.
+func (r Retention) large(going, all int) string {
+	most := max(0, min(r.MostCount, all*r.MostShare/100))
+	if going <= most {
+		return ""
+	}
+	verb := "go by themselves"
+	if most == 1 {
+		verb = "goes by itself"
+	}
+	return fmt.Sprintf("It would remove %s of %s points; at most %s %s.", keepsake.Count(int64(going)),
+		keepsake.Count(int64(all)), keepsake.Count(int64(most)), verb)
+}
+
+// held says why nothing may go.
+func (j *judge) held(failing string) string {
+	if failing != "" {
+		return keepsake.Sentence("Nothing goes now: " + failing)
+	}
+	// A platform that is damaged now may need any of the older points. A point whose time is yet to come may be the
+	// newest or not, so neither it nor the newest one before it may be suspect.
+	past := func(p HeldPoint) bool { return !p.Time.After(j.now) }
+	for _, among := range []func(HeldPoint) bool{
+		func(HeldPoint) bool { return true },
+		HeldPoint.Whole,
+		past,
+		func(p HeldPoint) bool { return past(p) && p.Whole() },
+	} {
+		p, found := j.newest(among)
+		if found && p.Unread != "" && past(p) {
+			return "Nothing goes now: the newest recovery point, " + p.ID + ", could not be read, and may be suspect. " +
+				keepsake.Sentence(p.Unread)
+		}
+		p, found = j.newest(func(p HeldPoint) bool { return p.Unread == "" && among(p) })
+		if found && p.Suspect != "" {
+			return "Nothing goes now: the newest recovery point, " + p.ID + ", is suspect. " + keepsake.Sentence(p.Suspect)
+		}
+	}
+	sound := func(p HeldPoint) bool { return past(p) && p.Whole() && j.sure(p) && p.Suspect == "" }
+	if _, found := j.newest(sound); !found {
+		return "Nothing goes now: no recovery point that is not suspect holds everything."
+	}
+	return ""
+}
+
+// newest returns the newest of those points.
+func (j *judge) newest(among func(HeldPoint) bool) (HeldPoint, bool) {
+	for _, v := range j.list {
+		if among(v.Point) {
+			return v.Point, true
+		}
+	}
+	return HeldPoint{}, false
+}
