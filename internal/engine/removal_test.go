@@ -198,8 +198,12 @@ func TestWhatStaysAfterAll(t *testing.T) {
 		t.Fatalf("marked: %+v", r)
 	}
 	k.passes(25 * time.Hour)
-	r = k.remove(points[0])
-	if len(r.Removed) != 1 || r.Removed[0].ID != points[0] || !slices.Contains(r.Spared, points[1]) {
+	if _, err := k.MarkPoint(t.Context(), points[1], engine.PointMark{Locked: true}); err != nil {
+		t.Fatal(err)
+	}
+	r = k.remove(points[0], points[1]) // whoever asks has not heard of it
+	if len(r.Removed) != 1 || r.Removed[0].ID != points[0] || !slices.Contains(r.Spared, points[1]) ||
+		len(r.Pending) > 0 || !slices.Equal(r.Gone, points[:1]) {
 		t.Fatalf("swept: %+v", r)
 	}
 	wantProtected(t, k.Engine, 3)

@@ -56,6 +56,8 @@ type (
 	RemovalInput  = removal.Input
 	RemovalResult = removal.Result
 	RemovedPoint  = repository.RemovedPoint
+	RemovalFreed  = removal.Freed
+	PendingPoint  = removal.Pending
 )
 
 // LeastGrace is the shortest time between marking what goes and deleting it.

@@ -55,9 +55,18 @@ type Result struct {
 	Objects int64                     `json:"objects_marked"` // chunks and index pages that nothing else needs
 	Bytes   int64                     `json:"bytes_marked"`   // of these, at one provider
 	Removed []repository.RemovedPoint `json:"removed"`        // recovery points that are gone
-	Spared  []string                  `json:"spared"`         // that an earlier list names and that stay after all
+	Spared  []string                  `json:"spared"`         // that stay although they are to go, or were marked
+	Pending []Pending                 `json:"pending"`        // all that is marked now and still there
+	Gone    []string                  `json:"gone"`           // all that a list names and no provider lists any more
 	Freed   []Freed                   `json:"freed"`          // by provider
 	Seconds float64                   `json:"seconds"`
+}
+
+// Pending is a recovery point that is marked.
+type Pending struct {
+	repository.RemovedPoint
+
+	Due time.Time `json:"due"` // before this time it does not go
 }
 
 // Freed is what went at a provider.
@@ -102,6 +111,8 @@ func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) 
 		Marked:  []repository.RemovedPoint{},
 		Removed: []repository.RemovedPoint{},
 		Spared:  []string{},
+		Pending: []Pending{},
+		Gone:    []string{},
 		Freed:   []Freed{},
 	}
 	track.Stage(report.StageChecking)
@@ -137,7 +148,31 @@ func (r *removal) act(ctx context.Context) error {
 	if !r.in.Preview {
 		r.dropExpired(ctx)
 	}
+	r.sumUp()
 	return ctx.Err()
+}
+
+// sumUp says of all points that lists name how they stand.
+func (r *removal) sumUp() {
+	removed := map[string]bool{}
+	for _, p := range r.result.Removed {
+		removed[p.ID] = true
+	}
+	for _, l := range r.lists.Lists {
+		for _, p := range l.Points {
+			switch there := len(r.points.At[p.ID]) > 0 && !removed[p.ID]; {
+			case !there && r.due(l):
+				r.result.Gone = append(r.result.Gone, p.ID)
+			case there && !slices.Contains(r.result.Spared, p.ID):
+				r.result.Pending = append(r.result.Pending, Pending{p, l.Due})
+			}
+		}
+	}
+	if r.result.List != "" {
+		for _, p := range r.result.Marked {
+			r.result.Pending = append(r.result.Pending, Pending{p, r.result.Due})
+		}
+	}
 }
 
 // look reads what there is, and returns in words why nothing may go.
@@ -168,7 +203,9 @@ func (r *removal) look(ctx context.Context) (held string, err error) {
 				id), nil
 		}
 	}
-	r.choose()
+	if err := r.choose(ctx); err != nil {
+		return "", err
+	}
 	return r.walk(ctx)
 }
 
@@ -192,11 +229,19 @@ func cannotList(failed map[string]error) string {
 	return ""
 }
 
-// choose says which recovery points go now and which are marked.
-func (r *removal) choose() {
+// choose says which recovery points go now and which are marked. What somebody has locked stays, whatever was asked
+// for, and so does one on which a note cannot be read.
+func (r *removal) choose(ctx context.Context) error {
 	toGo := map[string]bool{}
+	marks := replicas.NewMarks(r.repo, r.repo.Live())
 	for _, p := range r.in.Points {
-		toGo[p.ID] = true
+		locked, unread, err := marks.Locked(ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		if toGo[p.ID] = !locked && len(unread) == 0; !toGo[p.ID] && r.lists.Removes(p.ID) == nil {
+			r.result.Spared = append(r.result.Spared, p.ID)
+		}
 	}
 	for _, id := range r.points.NewestFirst() {
 		list := r.lists.Removes(id)
@@ -209,6 +254,7 @@ func (r *removal) choose() {
 			r.going = append(r.going, id)
 		}
 	}
+	return nil
 }
 
 // due reports whether what a list names may go.

@@ -133,6 +133,13 @@ func (k *Marks) read(ctx context.Context, id string) (m *PointMark, unread []str
 	return m, unread, nil
 }
 
+// Locked reports whether somebody has said that a recovery point is never removed, and in words why that may be unread.
+func (k *Marks) Locked(ctx context.Context, id string) (locked bool, unread []string, err error) {
+	k.list(ctx)
+	m, unread, err := k.read(ctx, id)
+	return m != nil && m.Locked, unread, err
+}
+
 // Trust returns what somebody said of a recovery point, and in words why a newer word may be unread.
 func (k *Marks) Trust(ctx context.Context, id string) (keepsake.Trust, []string, error) {
 	k.list(ctx)

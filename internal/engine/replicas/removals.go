@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
@@ -15,10 +17,10 @@ import (
 // Removals are the removal lists that lie at providers. Whoever stores a recovery point reads them first, uses no name
 // that they condemn, and reads them again before and after it stores the manifest.
 type Removals struct {
-	Lists  []*repository.Removal // the oldest first
+	Lists  []*repository.Removal      // the oldest first
 	At     map[string]map[string]bool // by id, the providers that have it
-	Failed map[string]error // providers that could not be asked
-	Unread []string         // in words, lists that nobody made or that are damaged everywhere
+	Failed map[string]error           // providers that could not be asked
+	Unread []string                   // in words, lists that nobody made or that are damaged everywhere
 
 	seen      map[string]bool // by name, also those that do not open
 	condemned map[repository.ChunkID]bool
@@ -53,21 +55,30 @@ func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (
 	places, failed := ListEverywhere(ctx, providers, repository.RemovalPrefix, isRemoval)
 	x := newRemovals()
 	x.Failed = failed
-	for _, key := range slices.Sorted(maps.Keys(places)) {
+	names := slices.Sorted(maps.Keys(places))
+	lists, failures := make([]*repository.Removal, len(names)), make([]error, len(names))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelManifests)
+	for i, key := range names {
+		g.Go(func() error {
+			lists[i], failures[i] = s.readRemoval(gctx, r, places[key], key)
+			return gctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, key := range names {
 		x.seen[key] = true
-		list, err := s.readRemoval(ctx, r, places[key], key)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err != nil {
+		if err := failures[i]; err != nil {
 			// A sweep goes by lists that open at the provider itself, so this one deletes nothing.
 			x.Unread = append(x.Unread, keepsake.Sentence("The removal list "+key+" does not open: "+Explain(err)))
 			continue
 		}
 		for _, p := range places[key] {
-			note(x.At, list.ID, p.Name)
+			note(x.At, lists[i].ID, p.Name)
 		}
-		x.add(list)
+		x.add(lists[i])
 	}
 	s.forgetRemovals(places)
 	return x, ctx.Err()
@@ -107,7 +118,9 @@ func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key 
 		return list, nil
 	}
 	q := FirstSound[[]byte]{What: "removal lists"}
-	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, repository.MaxRemoval) }
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
+		return p.Store.Get(ctx, key, repository.MaxRemoval)
+	}
 	q.Sound = func(_ Provider, sealed []byte) (err error) {
 		list, err = r.Keys.OpenRemoval(key, sealed)
 		return err
