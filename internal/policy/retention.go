@@ -64,6 +64,7 @@ type HeldPoint struct {
 	Suspect  string // why it is suspect, a sentence; "": it is not
 	// Protected says that its copies satisfy the 3-2-1 rule.
 	Protected bool
+	Marked    bool   // it was marked to go, and whoever had to has confirmed that
 	Unread    string // why its manifest or its notes could not be read, a sentence; "": both were
 }
 
@@ -97,15 +98,25 @@ type RetentionVerdict struct {
 	Why []string
 }
 
-// Removals are the points that may go, the newest first: none while the plan is held, or has to be confirmed and is
-// not.
-func (p RetentionPlan) Removals(confirmed bool) (points []HeldPoint) {
-	if p.Held != "" || p.Large != "" && !confirmed {
+// Removals are the points that may go, the newest first: none while the plan is held. Where a person has to confirm it,
+// only those that are marked already, and those that confirmed names.
+func (p RetentionPlan) Removals(confirmed func(id string) bool) (points []RetentionVerdict) {
+	if p.Held != "" {
 		return nil
 	}
 	for _, v := range p.Verdicts {
+		if !v.Keep && (p.Large == "" || v.Point.Marked || confirmed != nil && confirmed(v.Point.ID)) {
+			points = append(points, v)
+		}
+	}
+	return points
+}
+
+// Going are the points that no rule keeps, the newest first, whether they may go now or not.
+func (p RetentionPlan) Going() (points []RetentionVerdict) {
+	for _, v := range p.Verdicts {
 		if !v.Keep {
-			points = append(points, v.Point)
+			points = append(points, v)
 		}
 	}
 	return points
@@ -128,13 +139,16 @@ func (r Retention) Plan(f RetentionFacts, now time.Time) RetentionPlan {
 		return RetentionPlan{Verdicts: j.list, Held: "No rule keeps anything, so everything stays."}
 	}
 	j.judge()
-	going := 0
+	going, fresh := 0, 0
 	for _, v := range j.list {
 		if !v.Keep {
 			going++
 		}
+		if !v.Keep && !v.Point.Marked {
+			fresh++
+		}
 	}
-	plan := RetentionPlan{Verdicts: j.list, Large: r.large(going, len(j.list))}
+	plan := RetentionPlan{Verdicts: j.list, Large: r.large(fresh, len(j.list))}
 	if going > 0 {
 		plan.Held = j.held(f.Failing)
 	}

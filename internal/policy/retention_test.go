@@ -223,7 +223,7 @@ func TestNothingGoesWhileSomethingIsWrong(t *testing.T) {
 			if p.Held != c.held || p.Large != "" || len(gone) < c.would {
 				t.Errorf("held %q, large %q, gone %q", p.Held, p.Large, gone)
 			}
-			if may := p.Removals(true); (len(may) > 0) != (c.held == "" && c.would > 0) {
+			if may := p.Removals(all); (len(may) > 0) != (c.held == "" && c.would > 0) {
 				t.Errorf("%v may go", may)
 			}
 		})
@@ -263,9 +263,9 @@ func TestAPersonConfirmsALargeRemoval(t *testing.T) {
 				Type: keepsake.BackupFull, Protected: true, Proven: true, Drilled: true})
 		}
 		p := r.Plan(f, now)
-		if p.Large != c.large || len(p.Removals(true)) != c.points-130 || (p.Large != "") != (len(p.Removals(false)) == 0) &&
+		if p.Large != c.large || len(p.Removals(all)) != c.points-130 || (p.Large != "") != (len(p.Removals(nil)) == 0) &&
 			c.points > 130 {
-			t.Errorf("%+v: %q, %d would go", c, p.Large, len(p.Removals(true)))
+			t.Errorf("%+v: %q, %d would go", c, p.Large, len(p.Removals(all)))
 		}
 	}
 }
@@ -390,7 +390,8 @@ func TestWhatNeverGoesStays(t *testing.T) {
 			return func(p policy.HeldPoint) bool { return whole(p) && is(p) }
 		}
 		sound := func(p policy.HeldPoint) bool { return p.Suspect == "" }
-		for _, p := range plan.Removals(true) {
+		for _, v := range plan.Removals(all) {
+			p := v.Point
 			if p.Locked || p.Unread != "" || p.Time.After(now) || r.Within > 0 && now.Sub(p.Time) < r.Within ||
 				len(p.Weddings) == 0 && (p.Type == keepsake.BackupWedding || p.Type == keepsake.BackupEmergency) {
 				t.Fatalf("%+v goes", p)
@@ -425,13 +426,13 @@ func TestWhatNeverGoesStays(t *testing.T) {
 			func(p policy.HeldPoint) bool { return p.Unread == "" }} {
 			for _, p := range points {
 				if is(p) && newerOf(points, p, is) == 0 && (p.Suspect != "" && p.Unread == "" || p.Unread != "" && past(p)) &&
-					len(plan.Removals(true)) > 0 {
+					len(plan.Removals(all)) > 0 {
 					t.Fatalf("points go although the newest is suspect or cannot be read: %+v", p)
 				}
 			}
 		}
 		failing := r.Plan(policy.RetentionFacts{Points: points, Failing: "backups fail"}, now)
-		if len(failing.Removals(true)) > 0 || !reflect.DeepEqual(failing.Verdicts, plan.Verdicts) {
+		if len(failing.Removals(all)) > 0 || !reflect.DeepEqual(failing.Verdicts, plan.Verdicts) {
 			t.Fatalf("while backups fail: %+v", failing)
 		}
 	})
@@ -543,7 +544,7 @@ func TestAPlanOfManyPointsIsQuick(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second { // a tenth of a second, without the race detector
 		t.Errorf("a plan of %d points took %s", len(f.Points), took)
 	}
-	if n := len(plan.Removals(true)); n < 99_000 {
+	if n := len(plan.Removals(all)); n < 99_000 {
 		t.Errorf("%d of %d go", n, len(f.Points))
 	}
 }
@@ -562,5 +563,45 @@ func BenchmarkRetentionOfManyPoints(b *testing.B) {
 	f, now := manyPoints(b)
 	for b.Loop() {
 		policy.DefaultRetention().Plan(f, now)
+	}
+}
+
+// all is the word of a person who confirms whatever is asked.
+func all(string) bool { return true }
+
+// TestWhatIsMarkedNeedsNoSecondWord: a person confirms once that many points go. They go then, although they are many,
+// and no others with them.
+func TestWhatIsMarkedNeedsNoSecondWord(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	r := policy.Retention{Last: 10, MostShare: 20, MostCount: 500, Zone: time.UTC}
+	var f policy.RetentionFacts
+	for i := range 100 {
+		at := now.Add(-time.Duration(i) * time.Hour)
+		f.Points = append(f.Points, policy.HeldPoint{ID: at.Format("20060102T150405Z"), Time: at, Type: keepsake.BackupFull,
+			Protected: true})
+	}
+	plan := r.Plan(f, now)
+	if plan.Large == "" || len(plan.Removals(nil)) != 0 || len(plan.Going()) != 90 {
+		t.Fatalf("%q, %d go", plan.Large, len(plan.Removals(nil)))
+	}
+	some := plan.Going()[10:50]
+	named := func(id string) bool {
+		return slices.ContainsFunc(some, func(v policy.RetentionVerdict) bool { return v.Point.ID == id })
+	}
+	if got := plan.Removals(named); len(got) != len(some) {
+		t.Errorf("%d go, and %d were confirmed", len(got), len(some))
+	}
+	for i := range f.Points {
+		f.Points[i].Marked = named(f.Points[i].ID)
+	}
+	if plan = r.Plan(f, now); plan.Large == "" || len(plan.Removals(nil)) != len(some) {
+		t.Errorf("%q, %d go, and %d are marked", plan.Large, len(plan.Removals(nil)), len(some))
+	}
+	for i := range f.Points {
+		f.Points[i].Marked = i >= 20
+	}
+	if plan = r.Plan(f, now); plan.Large != "" || len(plan.Removals(nil)) != 90 {
+		t.Errorf("%q: those that are not marked yet are few", plan.Large)
 	}
 }

@@ -78,7 +78,7 @@ func (y *years) add(p policy.HeldPoint) {
 // thin removes what may go.
 func (y *years) thin(now time.Time) policy.RetentionPlan {
 	plan := y.rules.Plan(policy.RetentionFacts{Points: y.held}, now)
-	if gone := plan.Removals(true); len(gone) > 0 {
+	if gone := plan.Removals(all); len(gone) > 0 {
 		y.held = y.held[:0]
 		for _, v := range plan.Verdicts {
 			if v.Keep {
