@@ -81,6 +81,7 @@ func TestRowsByActor(t *testing.T) {
 				State:         "queued",
 				Labels:        []byte("{}"),
 				Weddings:      []byte("[]"),
+				Confirmed:     []byte("[]"),
 				Slots:         []string{},
 				RequestedBy:   "x",
 				RequestedName: "x",

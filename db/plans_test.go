@@ -33,6 +33,8 @@ var smallTables = map[string]string{
 // wholeTables are queries that want every row of a table, and why that is right.
 var wholeTables = map[string]string{
 	"SetProviderPoints":         "recounts what is confirmed where: for workers, after an operation, never for a page",
+	"ListHeldPoints":            "which points stay follows from all of them: for workers, and for one page",
+	"SetPointsToGo":             "notes which of all points are to go: for workers, after a retention",
 	"ListPointMarks":            "what people wrote to each point, before the repository's list is read: for workers",
 	"ListAccounts":              "everybody who may sign in, for the note in the repository, every ten minutes",
 	"ListSecondSteps":           "what they are asked for, for the same note",

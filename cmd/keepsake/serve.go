@@ -259,6 +259,10 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		return nil, err
 	}
 	schedule, err := scheduleOf(conf)
+	var retention *console.Retention
+	if err == nil {
+		retention, err = retentionOf(conf)
+	}
 	var heartbeat func(context.Context) error
 	if err == nil && conf.Alerts.Heartbeat != "" {
 		heartbeat, err = alert.Heartbeat(conf.Alerts.Heartbeat)
@@ -274,6 +278,7 @@ func (a *app) openConsoleOver(e *engine.Engine, conf *config.Config) (*services,
 		Logger:         a.logger(slog.LevelInfo),
 		Limits:         conf.Limits,
 		Schedule:       schedule,
+		Retention:      retention,
 		Heartbeat:      heartbeat,
 		SecondApprover: conf.Server.SecondApprover,
 		Alone:          alone(conf.Server),
@@ -326,6 +331,16 @@ func duties(sessions *auth.Sessions, access *accessKeeper, alert func(context.Co
 }
 
 // alone is how much may be brought back within a day without a second approver.
+// retentionOf says which recovery points stay.
+func retentionOf(conf *config.Config) (*console.Retention, error) {
+	s, _, err := conf.Schedule.Read()
+	if err != nil {
+		return nil, err
+	}
+	rules, grace, err := conf.Retention.Read(s.Zone)
+	return &console.Retention{Retention: rules, On: conf.Retention.On(), Grace: grace}, err
+}
+
 // scheduleOf is when backups begin by themselves, nil where none does.
 func scheduleOf(conf *config.Config) (*console.Schedule, error) {
 	if !conf.Schedule.On() || conf.Platform.URL == "" {

@@ -1,8 +1,9 @@
 -- name: InsertOperation :exec
 insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep,
-    target, target_database, provider, restore, slots, requested_by, requested_name, state)
+    target, target_database, provider, restore, confirmed, slots, requested_by, requested_name, state)
 values (@id, @kind, @platform, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id,
-    @deep, @target, @target_database, @provider, sqlc.narg(restore), @slots, @requested_by, @requested_name, @state);
+    @deep, @target, @target_database, @provider, sqlc.narg(restore), @confirmed, @slots, @requested_by,
+    @requested_name, @state);
 
 -- name: InsertEndedBackup :exec
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.
@@ -38,7 +39,8 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending,
+    '[]'::jsonb as confirmed
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)
@@ -67,7 +69,8 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending,
+    '[]'::jsonb as confirmed
 from backup_operations
 where (@kind::text = '' or kind = @kind)
   and (@state::text = '' or state = @state)

@@ -96,6 +96,7 @@ type BackupOperation struct {
 	VendorIntegrationData []byte
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 	Ending                []byte
+	Confirmed             []byte
 }
 
 type BackupTest struct {
@@ -176,6 +177,8 @@ type RecoveryPoint struct {
 	Doubts            []byte
 	Trust             string
 	Suspect           bool
+	GoesAfter         *time.Time
+	GoesBecause       string
 }
 
 type Schedule struct {

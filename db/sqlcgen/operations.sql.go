@@ -21,7 +21,7 @@ where id = $3
   and requested_by <> $1::text
   and requested_name <> $2::text
   and created_at > now() - make_interval(secs => $4::double precision)
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type ApproveOperationParams struct {
@@ -88,6 +88,7 @@ func (q *Queries) ApproveOperation(ctx context.Context, arg ApproveOperationPara
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
@@ -118,7 +119,7 @@ set state = 'running', worker = $1::text, fence = fence + 1, attempt = attempt +
 where id = $2
   and state in ('queued', 'interrupted')
   and (cancel_requested_at is null or kind = any($3::text[]))
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type ClaimOperationParams struct {
@@ -178,6 +179,7 @@ func (q *Queries) ClaimOperation(ctx context.Context, arg ClaimOperationParams) 
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
@@ -201,7 +203,7 @@ set state = case
     ending = case when o.attempt < $2::int then o.ending end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where o.id = $6 and o.state = 'running' and o.fence || ' ' || o.heartbeat_at::text = $7::text
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type ExpireLeaseParams struct {
@@ -274,6 +276,7 @@ func (q *Queries) ExpireLease(ctx context.Context, arg ExpireLeaseParams) (Backu
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
@@ -284,7 +287,7 @@ set state = 'cancelled', cancel_requested_at = now(), cancel_requested_by = $1::
     finished_at = greatest(now(), created_at),
     last_event_id = last_event_id + 1
 where state = 'proposed' and created_at <= now() - make_interval(secs => $2::double precision)
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type ExpireProposalsParams struct {
@@ -349,6 +352,7 @@ func (q *Queries) ExpireProposals(ctx context.Context, arg ExpireProposalsParams
 			&i.VendorIntegrationData,
 			&i.WeddingDatesCovered,
 			&i.Ending,
+			&i.Confirmed,
 		); err != nil {
 			return nil, err
 		}
@@ -368,7 +372,8 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending,
+    '[]'::jsonb as confirmed
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -471,6 +476,7 @@ type FilterOperationsRow struct {
 	VendorIntegrationData []byte
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 	Ending                []byte
+	Confirmed             []byte
 }
 
 // The same, of what is asked for.
@@ -559,6 +565,7 @@ func (q *Queries) FilterOperations(ctx context.Context, arg FilterOperationsPara
 			&i.VendorIntegrationData,
 			&i.WeddingDatesCovered,
 			&i.Ending,
+			&i.Confirmed,
 		); err != nil {
 			return nil, err
 		}
@@ -583,7 +590,7 @@ set state = $1, finished_at = greatest(now(), coalesce(started_at, created_at)),
     vendor_integration_data = $14::jsonb,
     wedding_dates_covered = $15::text::datemultirange, ending = null
 where id = $16 and fence = $17 and state = 'running'
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type FinishOperationParams struct {
@@ -675,12 +682,13 @@ func (q *Queries) FinishOperation(ctx context.Context, arg FinishOperationParams
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
 
 const getOperation = `-- name: GetOperation :one
-select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending from backup_operations where id = $1
+select id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed from backup_operations where id = $1
 `
 
 func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation, error) {
@@ -733,6 +741,7 @@ func (q *Queries) GetOperation(ctx context.Context, id string) (BackupOperation,
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
@@ -760,7 +769,7 @@ func (q *Queries) GetRestoreSpeed(ctx context.Context, platform string) (float64
 }
 
 const getSlotHolder = `-- name: GetSlotHolder :one
-select o.id, o.kind, o.state, o.platform, o.organization, o.backup_type, o.note, o.labels, o.weddings, o.point_id, o.deep, o.target, o.target_database, o.provider, o.restore, o.requested_by, o.requested_name, o.approved_by, o.approved_name, o.approved_at, o.created_at, o.started_at, o.finished_at, o.attempt, o.cancel_requested_at, o.cancel_requested_by, o.slots, o.worker, o.fence, o.heartbeat_at, o.last_event_id, o.progress, o.result, o.rows_done, o.bytes_done, o.seconds, o.ok, o.protected, o.lacks, o.error_code, o.error_message, o.wedding_data_categories, o.critical_milestone_data, o.vendor_integration_data, o.wedding_dates_covered, o.ending from slots s join backup_operations o on o.id = s.operation where s.platform = $1 and s.name = $2
+select o.id, o.kind, o.state, o.platform, o.organization, o.backup_type, o.note, o.labels, o.weddings, o.point_id, o.deep, o.target, o.target_database, o.provider, o.restore, o.requested_by, o.requested_name, o.approved_by, o.approved_name, o.approved_at, o.created_at, o.started_at, o.finished_at, o.attempt, o.cancel_requested_at, o.cancel_requested_by, o.slots, o.worker, o.fence, o.heartbeat_at, o.last_event_id, o.progress, o.result, o.rows_done, o.bytes_done, o.seconds, o.ok, o.protected, o.lacks, o.error_code, o.error_message, o.wedding_data_categories, o.critical_milestone_data, o.vendor_integration_data, o.wedding_dates_covered, o.ending, o.confirmed from slots s join backup_operations o on o.id = s.operation where s.platform = $1 and s.name = $2
 `
 
 type GetSlotHolderParams struct {
@@ -819,6 +828,7 @@ func (q *Queries) GetSlotHolder(ctx context.Context, arg GetSlotHolderParams) (B
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
@@ -903,9 +913,10 @@ func (q *Queries) InsertEndedBackup(ctx context.Context, arg InsertEndedBackupPa
 
 const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep,
-    target, target_database, provider, restore, slots, requested_by, requested_name, state)
+    target, target_database, provider, restore, confirmed, slots, requested_by, requested_name, state)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    $10, $11, $12, $13, $14, $15, $16, $17,
+    $18, $19)
 `
 
 type InsertOperationParams struct {
@@ -923,6 +934,7 @@ type InsertOperationParams struct {
 	TargetDatabase string
 	Provider       string
 	Restore        []byte
+	Confirmed      []byte
 	Slots          []string
 	RequestedBy    string
 	RequestedName  string
@@ -945,6 +957,7 @@ func (q *Queries) InsertOperation(ctx context.Context, arg InsertOperationParams
 		arg.TargetDatabase,
 		arg.Provider,
 		arg.Restore,
+		arg.Confirmed,
 		arg.Slots,
 		arg.RequestedBy,
 		arg.RequestedName,
@@ -1195,7 +1208,8 @@ select id, kind, state, platform, organization, backup_type, note, labels, weddi
     (case when state in ('queued', 'running', 'interrupted') then progress end)::jsonb as progress,
     null::jsonb as result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message,
     null::jsonb as wedding_data_categories, null::jsonb as critical_milestone_data,
-    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending
+    null::jsonb as vendor_integration_data, null::datemultirange as wedding_dates_covered, null::jsonb as ending,
+    '[]'::jsonb as confirmed
 from backup_operations
 where ($1::text = '' or kind = $1)
   and ($2::text = '' or state = $2)
@@ -1267,6 +1281,7 @@ type ListOperationsRow struct {
 	VendorIntegrationData []byte
 	WeddingDatesCovered   pgtype.Multirange[pgtype.Range[pgtype.Date]]
 	Ending                []byte
+	Confirmed             []byte
 }
 
 // Newest first. Lists leave out results, and progress of what has ended: they can be large.
@@ -1335,6 +1350,7 @@ func (q *Queries) ListOperations(ctx context.Context, arg ListOperationsParams) 
 			&i.VendorIntegrationData,
 			&i.WeddingDatesCovered,
 			&i.Ending,
+			&i.Confirmed,
 		); err != nil {
 			return nil, err
 		}
@@ -1437,7 +1453,7 @@ set state = case
         else greatest(now(), coalesce(started_at, created_at)) end,
     worker = null, heartbeat_at = null, last_event_id = last_event_id + 1
 where id = $2 and fence = $3 and state = 'running'
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type ReleaseOperationParams struct {
@@ -1498,6 +1514,7 @@ func (q *Queries) ReleaseOperation(ctx context.Context, arg ReleaseOperationPara
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }
@@ -1514,7 +1531,7 @@ set cancel_requested_at = coalesce(cancel_requested_at, now()),
         else greatest(now(), coalesce(started_at, created_at)) end,
     last_event_id = last_event_id + 1
 where id = $3 and state in ('proposed', 'queued', 'running', 'interrupted')
-returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending
+returning id, kind, state, platform, organization, backup_type, note, labels, weddings, point_id, deep, target, target_database, provider, restore, requested_by, requested_name, approved_by, approved_name, approved_at, created_at, started_at, finished_at, attempt, cancel_requested_at, cancel_requested_by, slots, worker, fence, heartbeat_at, last_event_id, progress, result, rows_done, bytes_done, seconds, ok, protected, lacks, error_code, error_message, wedding_data_categories, critical_milestone_data, vendor_integration_data, wedding_dates_covered, ending, confirmed
 `
 
 type RequestCancelParams struct {
@@ -1575,6 +1592,7 @@ func (q *Queries) RequestCancel(ctx context.Context, arg RequestCancelParams) (B
 		&i.VendorIntegrationData,
 		&i.WeddingDatesCovered,
 		&i.Ending,
+		&i.Confirmed,
 	)
 	return i, err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const filterPoints = `-- name: FilterPoints :many
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect from recovery_points p
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect, p.goes_after, p.goes_because from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
   and ($3::text = ''
       or id < (select b.id from recovery_points b where b.id = $3 and b.platform = $1))
@@ -118,6 +118,8 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 			&i.Doubts,
 			&i.Trust,
 			&i.Suspect,
+			&i.GoesAfter,
+			&i.GoesBecause,
 		); err != nil {
 			return nil, err
 		}
@@ -130,7 +132,7 @@ func (q *Queries) FilterPoints(ctx context.Context, arg FilterPointsParams) ([]R
 }
 
 const getNewestCriticalPoint = `-- name: GetNewestCriticalPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because
 from recovery_points
 where platform = $1 and not suspect and backup_type in ('full', 'incremental', 'critical')
 order by id desc
@@ -177,12 +179,14 @@ func (q *Queries) GetNewestCriticalPoint(ctx context.Context, platform string) (
 		&i.Doubts,
 		&i.Trust,
 		&i.Suspect,
+		&i.GoesAfter,
+		&i.GoesBecause,
 	)
 	return i, err
 }
 
 const getNewestPoint = `-- name: GetNewestPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where platform = $1 order by id desc limit 1
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because from recovery_points where platform = $1 order by id desc limit 1
 `
 
 func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (RecoveryPoint, error) {
@@ -224,12 +228,14 @@ func (q *Queries) GetNewestPoint(ctx context.Context, platform string) (Recovery
 		&i.Doubts,
 		&i.Trust,
 		&i.Suspect,
+		&i.GoesAfter,
+		&i.GoesBecause,
 	)
 	return i, err
 }
 
 const getNewestProtectedPoint = `-- name: GetNewestProtectedPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because
 from recovery_points
 where platform = $1 and protected and not suspect and backup_type in ('full', 'incremental')
 order by id desc
@@ -276,12 +282,14 @@ func (q *Queries) GetNewestProtectedPoint(ctx context.Context, platform string) 
 		&i.Doubts,
 		&i.Trust,
 		&i.Suspect,
+		&i.GoesAfter,
+		&i.GoesBecause,
 	)
 	return i, err
 }
 
 const getNewestSuspectPoint = `-- name: GetNewestSuspectPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because
 from recovery_points
 where platform = $1 and backup_type in ('full', 'incremental') and suspect
 order by id desc
@@ -328,12 +336,14 @@ func (q *Queries) GetNewestSuspectPoint(ctx context.Context, platform string) (R
 		&i.Doubts,
 		&i.Trust,
 		&i.Suspect,
+		&i.GoesAfter,
+		&i.GoesBecause,
 	)
 	return i, err
 }
 
 const getNewestWholePoint = `-- name: GetNewestWholePoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because
 from recovery_points
 where platform = $1 and backup_type in ('full', 'incremental') and not suspect
 order by id desc
@@ -380,12 +390,14 @@ func (q *Queries) GetNewestWholePoint(ctx context.Context, platform string) (Rec
 		&i.Doubts,
 		&i.Trust,
 		&i.Suspect,
+		&i.GoesAfter,
+		&i.GoesBecause,
 	)
 	return i, err
 }
 
 const getPoint = `-- name: GetPoint :one
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where id = $1 and ($2::text = '' or platform = $2)
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because from recovery_points where id = $1 and ($2::text = '' or platform = $2)
 `
 
 type GetPointParams struct {
@@ -433,6 +445,8 @@ func (q *Queries) GetPoint(ctx context.Context, arg GetPointParams) (RecoveryPoi
 		&i.Doubts,
 		&i.Trust,
 		&i.Suspect,
+		&i.GoesAfter,
+		&i.GoesBecause,
 	)
 	return i, err
 }
@@ -551,7 +565,7 @@ func (q *Queries) ListLastTests(ctx context.Context, pointIds []string) ([]Backu
 }
 
 const listPassedPoints = `-- name: ListPassedPoints :many
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because from recovery_points
 where platform = $1 and suspect and id > $2 and backup_type in ('full', 'incremental')
 order by id desc
 limit $3
@@ -609,6 +623,8 @@ func (q *Queries) ListPassedPoints(ctx context.Context, arg ListPassedPointsPara
 			&i.Doubts,
 			&i.Trust,
 			&i.Suspect,
+			&i.GoesAfter,
+			&i.GoesBecause,
 		); err != nil {
 			return nil, err
 		}
@@ -734,7 +750,7 @@ func (q *Queries) ListPointMarks(ctx context.Context, platform string) ([]ListPo
 }
 
 const listPoints = `-- name: ListPoints :many
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect from recovery_points p
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect, p.goes_after, p.goes_because from recovery_points p
 where p.platform = $1 and ($2::text = '' or backup_type = $2)
   and ($3::text = ''
       or id < (select b.id from recovery_points b where b.id = $3 and b.platform = $1))
@@ -799,6 +815,8 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 			&i.Doubts,
 			&i.Trust,
 			&i.Suspect,
+			&i.GoesAfter,
+			&i.GoesBecause,
 		); err != nil {
 			return nil, err
 		}
@@ -811,7 +829,7 @@ func (q *Queries) ListPoints(ctx context.Context, arg ListPointsParams) ([]Recov
 }
 
 const listPointsWithoutOperation = `-- name: ListPointsWithoutOperation :many
-select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect from recovery_points p
+select p.id, p.platform, p.taken_at, p.backup_type, p.note, p.labels, p.organization, p.operation_id, p.source_database, p.source_server, p.tables, p.rows, p.bytes_read, p.bytes_stored, p.bytes_new, p.chunks, p.chunks_new, p.seconds, p.copies, p.protected, p.lacks, p.seen_at, p.locked, p.data_completeness, p.integrity_score, p.covers, p.wedding_id, p.wedding_date, p.wedding_milestone, p.days_before_wedding, p.timeline_phase, p.wedding_metadata, p.doubts, p.trust, p.suspect, p.goes_after, p.goes_because from recovery_points p
 where p.platform = $1 and p.operation_id is null and p.backup_type in ('full', 'incremental', 'critical')
 order by p.id desc
 limit $2
@@ -870,6 +888,8 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPoints
 			&i.Doubts,
 			&i.Trust,
 			&i.Suspect,
+			&i.GoesAfter,
+			&i.GoesBecause,
 		); err != nil {
 			return nil, err
 		}
@@ -882,7 +902,7 @@ func (q *Queries) ListPointsWithoutOperation(ctx context.Context, arg ListPoints
 }
 
 const listSuspectPoints = `-- name: ListSuspectPoints :many
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points where platform = $1 and suspect and id > $2 and trust = ''
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because from recovery_points where platform = $1 and suspect and id > $2 and trust = ''
 order by id desc
 limit $3
 `
@@ -939,6 +959,8 @@ func (q *Queries) ListSuspectPoints(ctx context.Context, arg ListSuspectPointsPa
 			&i.Doubts,
 			&i.Trust,
 			&i.Suspect,
+			&i.GoesAfter,
+			&i.GoesBecause,
 		); err != nil {
 			return nil, err
 		}

@@ -182,7 +182,7 @@ func (q *Queries) ListMilestonesBetween(ctx context.Context, arg ListMilestonesB
 }
 
 const listWeddingPoints = `-- name: ListWeddingPoints :many
-select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect from recovery_points
+select id, platform, taken_at, backup_type, note, labels, organization, operation_id, source_database, source_server, tables, rows, bytes_read, bytes_stored, bytes_new, chunks, chunks_new, seconds, copies, protected, lacks, seen_at, locked, data_completeness, integrity_score, covers, wedding_id, wedding_date, wedding_milestone, days_before_wedding, timeline_phase, wedding_metadata, doubts, trust, suspect, goes_after, goes_because from recovery_points
 where platform = $1 and (backup_type in ('full', 'incremental') or wedding_id = $2)
 order by id desc
 limit $3
@@ -240,6 +240,8 @@ func (q *Queries) ListWeddingPoints(ctx context.Context, arg ListWeddingPointsPa
 			&i.Doubts,
 			&i.Trust,
 			&i.Suspect,
+			&i.GoesAfter,
+			&i.GoesBecause,
 		); err != nil {
 			return nil, err
 		}

@@ -43,6 +43,9 @@ const (
 	RepairStart            Action = "repair.start"
 	ProviderCheck          Action = "provider.check"
 	RepairEnd              Action = "repair.end"
+	RetentionStart         Action = "retention.start"
+	RetentionEnd           Action = "retention.end"
+	RetentionRead          Action = "retention.read"
 	RestoreStart           Action = "restore.start"
 	RestoreEnd             Action = "restore.end"
 	RestoreTarget          Action = "restore.target"
@@ -155,6 +158,9 @@ var actions = []Words{
 	{RepairStart, "asked for a repair", "start a repair", false, WatchNone},
 	{ProviderCheck, "checked provider", "check provider", true, WatchNone},
 	{RepairEnd, "finished a repair", "finish a repair", false, WatchNone},
+	{RetentionStart, "asked for a retention", "start a retention", false, WatchNone},
+	{RetentionEnd, "finished a retention", "finish a retention", false, WatchNone},
+	{RetentionRead, "looked at which recovery points stay", "look at which recovery points stay", false, WatchNone},
 	{RestoreStart, "asked for a restore into a new database",
 		"start a restore into a new database", false, WatchRestore},
 	{RestoreEnd, "finished a restore into a new database",

@@ -23,6 +23,7 @@ type Engine interface {
 	Backup(context.Context, engine.BackupInput, engine.Reporter) (engine.BackupResult, error)
 	Verify(context.Context, engine.VerifyInput, engine.Reporter) (engine.VerifyResult, error)
 	Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error)
+	Remove(context.Context, engine.RemovalInput, engine.Reporter) (engine.RemovalResult, error)
 	Health(ctx context.Context, write func(provider string) bool) ([]engine.ProviderHealth, error)
 	Restore(context.Context, engine.RestoreInput, engine.Reporter) (engine.RestoreResult, error)
 	// SettleRestore reports whether a restore was finished whose worker never said so; CodeUnknown: nobody can say.
@@ -70,7 +71,9 @@ type Deps struct {
 	Heartbeat func(context.Context) error
 	// Schedule says when platforms are backed up without being asked for; nil: never.
 	Schedule *Schedule
-	Lease    LeaseTimes // zero: the defaults
+	// Retention says which recovery points stay; nil: all.
+	Retention *Retention
+	Lease     LeaseTimes // zero: the defaults
 	// Duties are duties of other rooms, besides the console's own.
 	Duties []operation.Duty
 	// Notes, when set, is the repository that the audit trail is sealed into.
@@ -96,6 +99,7 @@ type Console struct {
 	approve   bool
 	alone     policy.Alone
 	schedule  *Schedule
+	retention *Retention
 	heartbeat func(context.Context) error // may be nil
 	runner    *operation.Runner
 	duties    []operation.Duty
@@ -129,6 +133,7 @@ func New(d Deps) (*Console, error) {
 		limits:    limitsOf(d.Limits),
 		approve:   d.SecondApprover,
 		schedule:  d.Schedule,
+		retention: d.Retention,
 		heartbeat: d.Heartbeat,
 		holders:   operation.NewStanding(0),
 		wakeSync:  make(chan struct{}, 1),

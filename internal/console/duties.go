@@ -26,6 +26,8 @@ const (
 	milestonesEvery = 10 * time.Minute
 )
 
+const retentionDuty = "keep_retention"
+
 // dutiesOf are what a console does without being asked, and after it what other rooms bring. docs/design/operations.md
 // says who does each, and why.
 func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
@@ -97,6 +99,15 @@ func dutiesOf(c *Console, more []operation.Duty) []operation.Duty {
 			Every: scheduleEvery,
 			Who:   operation.EachProcess,
 			Run:   c.KeepSchedule,
+		})
+	}
+	if c.retention != nil && c.retention.On {
+		list = append(list, operation.Duty{
+			Name:  retentionDuty,
+			Does:  "take recovery points away that no rule keeps",
+			Every: retentionEvery,
+			Who:   operation.OneHolder,
+			Run:   c.KeepRetention,
 		})
 	}
 	if c.heartbeat != nil {

@@ -42,7 +42,9 @@ type fakeEngine struct {
 	verify    func(engine.VerifyInput) (engine.VerifyResult, error)
 	remaining []engine.VerifyFinding // what a repair leaves
 	restores  []engine.RestoreInput
-	down      error // what the platform answers
+	removals  []engine.RemovalInput
+	remove    func(engine.RemovalInput) engine.RemovalResult // nil: nothing is to go
+	down      error                                          // what the platform answers
 	stores    []engine.Provider
 	shift     int            // days that its first wedding lies ahead
 	undecided bool           // its weddings have no day
@@ -153,6 +155,17 @@ func (f *fakeEngine) Verify(_ context.Context, in engine.VerifyInput, _ engine.R
 		Findings: []engine.VerifyFinding{},
 		Copies:   map[string][]keepsake.Copy{in.Point: copies("local", "s3", "away")},
 	}, nil
+}
+
+func (f *fakeEngine) Remove(_ context.Context, in engine.RemovalInput, _ engine.Reporter) (
+	engine.RemovalResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.removals = append(f.removals, in)
+	if f.remove == nil {
+		return engine.RemovalResult{Pending: []engine.PendingPoint{}}, nil
+	}
+	return f.remove(in), nil
 }
 
 func (f *fakeEngine) Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error) {

@@ -19,6 +19,8 @@ const (
 	KindRepair  Kind = "repair" // copies what providers lack from those that have it
 	KindRestore Kind = "restore"
 	KindScoped  Kind = "scoped" // into the live platform: a wedding, an organization, tiers, everything
+	// KindRetention takes recovery points away that no rule keeps.
+	KindRetention Kind = "retention"
 )
 
 // kind is a kind of operation with what the console alone asks of it.
@@ -30,7 +32,7 @@ type kind interface {
 
 // kindsOf are all kinds, as a console runs them; nil: to look them up only.
 func kindsOf(c *Console) []kind {
-	return []kind{backups{c}, verifications{c}, repairs{c}, restores{c}, scopedRestores{c}}
+	return []kind{backups{c}, verifications{c}, repairs{c}, restores{c}, scopedRestores{c}, retentions{c}}
 }
 
 var allKinds = kindsOf(nil)

@@ -12,7 +12,7 @@ import (
 // looks are the use cases that show the console's own facts and nothing of a couple's rows: they leave no entry when
 // they are allowed.
 var looks = []string{"Await", "Compliance", "Dashboard", "Emergency", "EstimateBackup", "ExplainScope", "FindDamage",
-	"GetOperation", "GetPoint", "GetSchedule", "GetTest", "GetWedding", "ListAudit",
+	"GetOperation", "GetPoint", "GetRetention", "GetSchedule", "GetTest", "GetWedding", "ListAudit",
 	"ListDuties", "ListOperations", "ListOrganizations", "ListPoints", "ListTests", "ListWeddings", "NeedsSecondApprover",
 	"OperationLog", "Performance", "Subscribe", "WeddingsByID"}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -119,6 +120,13 @@ func TestWithTheRealEngine(t *testing.T) {
 // realEngine has three directories that satisfy the 3-2-1 rule; wrap may stand before the last.
 func realEngine(t *testing.T, platform string, wrap ...func(storage.Provider) storage.Provider) *engine.Engine {
 	t.Helper()
+	return realEngineAt(t, platform, nil, wrap...)
+}
+
+// realEngineAt is realEngine with a clock.
+func realEngineAt(t *testing.T, platform string, now func() time.Time,
+	wrap ...func(storage.Provider) storage.Provider) *engine.Engine {
+	t.Helper()
 	list := []engine.Provider{{Name: "a", Medium: "disk"}, {Name: "b", Medium: "s3"},
 		{Name: "c", Medium: "gcs", Offsite: true}}
 	for i := range list {
@@ -136,6 +144,7 @@ func realEngine(t *testing.T, platform string, wrap ...func(storage.Provider) st
 		Providers:   list,
 		DataMap:     keepsake.DefaultDataMap(),
 		Key:         repository.KeySource{Key: repository.NewKeyFile()},
+		Now:         now,
 	})
 	t.Cleanup(e.Close)
 	if _, err := e.Init(t.Context()); err != nil {

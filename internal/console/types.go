@@ -81,6 +81,8 @@ type Operation struct {
 	Repair  *engine.RepairResult
 	Restore *engine.RestoreResult
 	Scoped  *engine.ScopeResult
+
+	Retention *RetentionResult
 }
 
 // Degraded reports whether the operation ended well and left something to be done, such as a backup that is not

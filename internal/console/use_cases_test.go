@@ -81,14 +81,16 @@ func useCases(c *console.Console, x theirs) map[string]useCase {
 			err := c.ExportAudit(ctx, a, audit.Filter{}, "jsonl", &out)
 			return out.String(), err
 		},
-		"SealAuditNow": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.SealAuditNow(ctx, a) },
-		"VerifyAudit":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.VerifyAudit(ctx, a) },
-		"ListDuties":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.ListDuties(ctx, a) },
-		"GetSchedule":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetSchedule(ctx, a) },
-		"Compliance":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Compliance(ctx, a) },
-		"Dashboard":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Dashboard(ctx, a) },
-		"Emergency":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Emergency(ctx, a) },
-		"Performance":  func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Performance(ctx, a) },
+		"SealAuditNow":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.SealAuditNow(ctx, a) },
+		"VerifyAudit":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.VerifyAudit(ctx, a) },
+		"ListDuties":     func(ctx context.Context, a keepsake.Actor) (any, error) { return c.ListDuties(ctx, a) },
+		"GetSchedule":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetSchedule(ctx, a) },
+		"GetRetention":   func(ctx context.Context, a keepsake.Actor) (any, error) { return c.GetRetention(ctx, a, nil) },
+		"StartRetention": func(ctx context.Context, a keepsake.Actor) (any, error) { return c.StartRetention(ctx, a, "") },
+		"Compliance":     func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Compliance(ctx, a) },
+		"Dashboard":      func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Dashboard(ctx, a) },
+		"Emergency":      func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Emergency(ctx, a) },
+		"Performance":    func(ctx context.Context, a keepsake.Actor) (any, error) { return c.Performance(ctx, a) },
 		"EstimateBackup": func(ctx context.Context, a keepsake.Actor) (any, error) {
 			return c.EstimateBackup(ctx, a, keepsake.BackupFull)
 		},

@@ -26,6 +26,7 @@ const (
 	MayBackup  Permission = "backup"  // take, verify, mark and cancel
 	MayRestore Permission = "restore" // restore and undo
 	MayExport  Permission = "export"  // take couples' data out; no token has it
+	MayDelete  Permission = "delete"  // take recovery points away for good; no token has it
 )
 
 // Actor is who does something. One place sets it for each request, and every query and audit row gets it from there.

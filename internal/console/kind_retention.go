@@ -1,0 +1,204 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wedsync/keepsake/db"
+	"github.com/wedsync/keepsake/db/sqlcgen"
+	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/engine/report"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/operation"
+	"github.com/wedsync/keepsake/internal/progress"
+)
+
+// errRetentionRuns refuses a second retention of a platform.
+var errRetentionRuns = keepsake.Errorf(keepsake.CodeConflict,
+	"A retention of this platform is waiting or running already. Wait until it is done.")
+
+const retentionSlot = "retention"
+
+// StartRetention enqueues a retention. Where a person has to confirm how much goes, confirm is the fingerprint of what
+// they were shown; without it, only what was marked before goes.
+func (c *Console) StartRetention(ctx context.Context, actor keepsake.Actor, confirm string) (Operation, error) {
+	p, err := c.platformOf(actor)
+	if err == nil {
+		err = mayActOnPlatform(actor, keepsake.MayDelete)
+	}
+	if err == nil {
+		err = c.mustBeProven(actor)
+	}
+	if err != nil {
+		return Operation{}, c.recordRefused(ctx, actor, audit.RetentionStart, "", nil, err)
+	}
+	return c.startRetention(ctx, actor, p, confirm)
+}
+
+func (c *Console) startRetention(ctx context.Context, actor keepsake.Actor, p *platform, confirm string) (
+	Operation, error) {
+	row, confirmed := newOperation(actor, p, KindRetention), []string{}
+	err := func() error {
+		if c.retention == nil {
+			return keepsake.Errorf(keepsake.CodeUnsupported, "This console was told of no rules by which recovery points go.")
+		}
+		if confirm == "" {
+			return nil
+		}
+		h, err := c.heldPoints(ctx, p)
+		if err != nil {
+			return err
+		}
+		plan := c.retention.Plan(h.facts, c.now())
+		if fingerprintOf(plan) != confirm {
+			return keepsake.Errorf(keepsake.CodeConflict,
+				"What would go has changed since this page was loaded, so nothing was started. Look at it again, and confirm that.")
+		}
+		for _, v := range plan.Going() {
+			confirmed = append(confirmed, v.Point.ID)
+		}
+		return nil
+	}()
+	detail := map[string]any{"confirmed": len(confirmed)}
+	if err == nil {
+		row.Confirmed, err = json.Marshal(confirmed)
+	}
+	if err != nil {
+		return Operation{}, c.recordRefused(ctx, actor, audit.RetentionStart, "", detail, err)
+	}
+	return c.enqueue(ctx, actor, audit.RetentionStart, detail, row)
+}
+
+// RetentionResult is the report of a retention.
+type RetentionResult struct {
+	engine.RemovalResult
+
+	Points int    `json:"points"`          // recovery points that were judged
+	Large  string `json:"large,omitempty"` // why a person has to confirm the rest, a sentence
+}
+
+// retentions is the kind of operation that takes recovery points away which no rule keeps.
+type retentions struct{ c *Console }
+
+func (retentions) About() operation.About {
+	return operation.About{
+		Name:       KindRetention,
+		Queue:      operation.QueueDefault,
+		Permission: keepsake.MayDelete,
+		Slots:      []operation.Slot{{Name: retentionSlot, Refused: errRetentionRuns}},
+		// Two at once would do no harm, and twice the work.
+		Exclusive: true,
+		Cancelled: "Cancelled. What is marked goes with the next retention; what is deleted is gone.",
+	}
+}
+
+func (k retentions) Run(ctx context.Context, row operation.Operation, r report.Reporter) (operation.Report, error) {
+	p, err := k.c.platformNamed(row.Platform)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	if k.c.retention == nil {
+		return operation.Report{}, errors.New("this process was told of no rules by which recovery points go")
+	}
+	var confirmed []string
+	if err := json.Unmarshal(row.Confirmed, &confirmed); err != nil {
+		return operation.Report{}, fmt.Errorf("decode what was confirmed: %w", err)
+	}
+	h, err := k.c.heldPoints(ctx, p)
+	if err != nil {
+		return operation.Report{}, err
+	}
+	plan := k.c.retention.Plan(h.facts, k.c.now())
+	result := RetentionResult{Points: len(h.facts.Points), Large: plan.Large}
+	in := engine.RemovalInput{Known: h.known, Grace: k.c.retention.Grace}
+	for _, v := range plan.Removals(func(id string) bool { return slices.Contains(confirmed, id) }) {
+		if !slices.Contains(h.inUse, v.Point.ID) {
+			in.Points = append(in.Points, engine.RemovedPoint{ID: v.Point.ID, Why: v.Why[0]})
+		}
+	}
+	if len(confirmed) > 0 {
+		result.Large = ""
+	}
+	if result.Held = plan.Held; plan.Held == "" {
+		if result.RemovalResult, err = p.Engine.Remove(ctx, in, r); err != nil {
+			return operation.Report{}, err
+		}
+	}
+	return k.report(result), nil
+}
+
+func (retentions) report(result RetentionResult) operation.Report {
+	var bytes int64
+	words := result.Problem
+	for _, f := range result.Freed {
+		bytes += f.Bytes
+		if f.Problem != "" {
+			words += " Provider " + f.Provider + ": " + f.Problem
+		}
+	}
+	ok := result.Held == "" && words == ""
+	out := operation.Report{
+		Result: result,
+		Row:    sqlcgen.FinishOperationParams{BytesDone: bytes, Seconds: result.Seconds, Ok: &ok},
+	}
+	switch {
+	case result.Held != "":
+		out.Level, out.Left = "warn", "Nothing was removed. "+result.Held
+	case words != "":
+		out.Level, out.Left = "warn", "Done, but not all that is to go went. "+words
+	case result.Large != "":
+		out.Level, out.Left = "warn", "Done. Somebody has to confirm the rest. "+result.Large
+	}
+	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
+		return endRetention(ctx, tx, ended, result)
+	}
+	return out
+}
+
+// endRetention forgets what is gone, and notes what is to go. Where nothing could be told, what is known stands.
+func endRetention(ctx context.Context, tx db.Tx, row operation.Operation, r RetentionResult) error {
+	if r.Held != "" {
+		return nil
+	}
+	pending, err := json.Marshal(r.Pending)
+	if err != nil {
+		return fmt.Errorf("encode what is to go: %w", err)
+	}
+	if err := tx.DeletePoints(ctx, sqlcgen.DeletePointsParams{Platform: row.Platform, Ids: r.Gone}); err != nil {
+		return fmt.Errorf("forget recovery points that are gone: %w", err)
+	}
+	err = tx.SetPointsToGo(ctx, sqlcgen.SetPointsToGoParams{Platform: row.Platform, Pending: progress.CleanJSON(pending)})
+	if err != nil {
+		return fmt.Errorf("note which recovery points are to go: %w", err)
+	}
+	return tx.SetProviderPoints(ctx, row.Platform)
+}
+
+// Stopped has nothing to write: the next retention goes on where this one stopped.
+func (retentions) Stopped(context.Context, db.Tx, operation.Operation) error { return nil }
+
+// Describe says what went where.
+func (retentions) Describe(row operation.Operation, e *audit.Entry) {
+	o, err := operationOf(row)
+	if err != nil || o.Retention == nil {
+		return
+	}
+	removed := []string{}
+	for _, p := range o.Retention.Removed {
+		removed = append(removed, p.ID)
+	}
+	e.Detail["removed"], e.Detail["freed"] = removed, o.Retention.Freed
+	e.Detail["marked"] = len(o.Retention.Marked)
+	if o.Retention.Held != "" {
+		e.Detail["held"] = o.Retention.Held
+	}
+}
+
+func (retentions) resultOf(o *Operation) any {
+	o.Retention = &RetentionResult{}
+	return o.Retention
+}
