@@ -19,6 +19,8 @@ type Console interface {
 	operationLister
 	dutyLister
 	scheduleReader
+	retentionReader
+	retentionStarter
 	operationCanceller
 	operationApprover
 	operationWatcher

@@ -25,6 +25,9 @@ func ListPoints(pages Pages, con pointLister) echo.HandlerFunc {
 			return err
 		}
 		vm := draw.Points(pages.Shell(c, "Recovery points", "points"), page.Points, pages.clock())
+		if vm.Shell.Whole() && actor(c).Organization == "" {
+			vm.RetentionURL = "/retention"
+		}
 		vm.First, vm.Next, vm.Count = pager("/points", in.Cursor, page.Next, len(page.Points))
 		return Render(c, http.StatusOK, views.PointsPage(vm))
 	}

@@ -8,6 +8,8 @@ type Points struct {
 	Rows        []PointRow
 	First, Next string
 	Count       string
+	// RetentionURL says which of them stay; empty for who may not see that.
+	RetentionURL string
 }
 
 // PointRow is one recovery point in the list.

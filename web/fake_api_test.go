@@ -5,6 +5,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 )
 
 func (f *fakeConsole) ListTests(context.Context, keepsake.Actor, console.TestsInput) (console.TestPage, error) {
@@ -25,6 +26,26 @@ func (f *fakeConsole) ListDuties(context.Context, keepsake.Actor) ([]console.Dut
 
 func (f *fakeConsole) GetSchedule(context.Context, keepsake.Actor) (console.ScheduleState, error) {
 	return f.schedule, f.listErr
+}
+
+func (f *fakeConsole) GetRetention(_ context.Context, _ keepsake.Actor, rules *policy.Retention) (
+	console.RetentionState, error) {
+	s := f.retention
+	if rules != nil {
+		s.Rules.Retention, s.Simulated = *rules, true
+		s.Plan = rules.Plan(f.held, moment)
+	}
+	return s, f.listErr
+}
+
+func (f *fakeConsole) StartRetention(_ context.Context, _ keepsake.Actor, confirm string) (console.Operation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.startErr != nil {
+		return console.Operation{}, f.startErr
+	}
+	f.confirmed = append(f.confirmed, confirm)
+	return console.Operation{ID: "retention-1", Kind: console.KindRetention, State: console.StateQueued}, nil
 }
 
 func (f *fakeConsole) Compliance(context.Context, keepsake.Actor) (console.Compliance, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 	"github.com/wedsync/keepsake/internal/testenv"
 )
 
@@ -29,6 +30,9 @@ type fakeConsole struct {
 	dashboard  console.Dashboard
 	duties     []console.DutyState
 	schedule   console.ScheduleState
+	retention  console.RetentionState
+	held       policy.RetentionFacts // what other rules are tried on
+	confirmed  []string              // retentions that were started
 	estimate   console.Estimate
 	operations map[string]console.Operation
 	logs       map[string][]console.LogLine

@@ -194,6 +194,8 @@ func routes(e *echo.Echo, d Deps, cookies *cookies, pages handlers.Pages) {
 	in.GET("/operations", handlers.ListOperations(pages, con))
 	in.GET("/duties", handlers.ListDuties(pages, con))
 	in.GET("/schedule", handlers.ShowSchedule(pages, con))
+	in.GET("/retention", handlers.ShowRetention(pages, con))
+	in.POST("/retention", handlers.StartRetention(con))
 	in.GET("/operations/:id", handlers.ShowOperation(pages, con))
 	live.GET("/operations/:id/events", handlers.StreamOperation(pages, con, d.Stream))
 	in.GET("/operations/:id/log", handlers.ShowOperationLog(pages, con))

@@ -128,9 +128,13 @@ func operationStories() map[string]story {
 		"duties": func(theme string) templ.Component {
 			return views.DutiesPage(draw.Duties(shell(theme, "Duties", "operations"), duties(), clock))
 		},
-		"schedule":       func(theme string) templ.Component { return schedulePage(theme, scheduled(0)) },
-		"schedule-fails": func(theme string) templ.Component { return schedulePage(theme, scheduled(3)) },
-		"schedule-off":   func(theme string) templ.Component { return schedulePage(theme, console.ScheduleState{}) },
+		"schedule":        func(theme string) templ.Component { return schedulePage(theme, scheduled(0)) },
+		"schedule-fails":  func(theme string) templ.Component { return schedulePage(theme, scheduled(3)) },
+		"retention":       func(theme string) templ.Component { return retentionPage(theme, retained(60)) },
+		"retention-held":  func(theme string) templ.Component { return retentionPage(theme, retentionHeld()) },
+		"retention-large": func(theme string) templ.Component { return retentionPage(theme, retentionLarge()) },
+		"retention-empty": func(theme string) templ.Component { return retentionPage(theme, retained(0)) },
+		"schedule-off":    func(theme string) templ.Component { return schedulePage(theme, console.ScheduleState{}) },
 	}
 }
 

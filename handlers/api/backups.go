@@ -142,7 +142,7 @@ type OperationID struct {
 }
 
 type listOperationsInput struct {
-	Kind         string    `query:"kind" enum:"backup,verify,repair,restore,scoped"`
+	Kind         string    `query:"kind" enum:"backup,verify,repair,restore,scoped,retention"`
 	State        string    `query:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled"`
 	Type         string    `query:"type" enum:"full,incremental,critical" doc:"Of a backup"`
 	Tier         string    `query:"tier" enum:"critical,high,standard" doc:"A restore of this tier"`

@@ -38,6 +38,9 @@ func (h *actions) overview() {
 	register(h, action(http.MethodGet, "/schedule", "getSchedule", "When backups begin by themselves",
 		"The next one and why, how often while which weddings are where, and what comes after. Nothing is started. For "+
 			"accounts that may see the whole platform.", "Overview"), h.schedule)
+	register(h, action(http.MethodGet, "/retention", "getRetention", "Which recovery points stay",
+		"Which stay, which go, when and why, by the rules that count or by others. Nothing is started. For accounts that "+
+			"may see the whole platform.", "Overview"), h.retention)
 }
 
 // Compliance is how things stand against the rules.

@@ -11,6 +11,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/search"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 )
 
 // Console is everything the API needs from *console.Console.
@@ -33,6 +34,7 @@ type Console interface {
 	Compliance(ctx context.Context, actor keepsake.Actor) (console.Compliance, error)
 	ListDuties(ctx context.Context, actor keepsake.Actor) ([]console.DutyState, error)
 	GetSchedule(ctx context.Context, actor keepsake.Actor) (console.ScheduleState, error)
+	GetRetention(ctx context.Context, actor keepsake.Actor, rules *policy.Retention) (console.RetentionState, error)
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)
@@ -58,46 +60,47 @@ var (
 
 // Operation is one backup, verification or restore.
 type Operation struct {
-	ID              string                 `json:"id"`
-	Platform        string                 `json:"platform" doc:"Of which it is: the name that the configuration gives it"`
-	Kind            string                 `json:"kind" enum:"backup,verify,repair,restore,scoped" doc:"scoped: a restore into the live platform"`
-	State           string                 `json:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled" doc:"proposed: it waits until another super admin approves it"`
-	Type            string                 `json:"type,omitempty" doc:"Of a backup"`
-	Note            string                 `json:"note,omitempty"`
-	Labels          map[string]string      `json:"labels,omitempty"`
-	Weddings        []keepsake.WeddingMark `json:"weddings,omitempty" doc:"For which weddings a backup is made"`
-	Point           string                 `json:"point,omitempty"`
-	Deep            bool                   `json:"deep,omitempty"`
-	Target          string                 `json:"target,omitempty"`
-	Database        string                 `json:"database,omitempty"`
-	Scope           *Scope                 `json:"scope,omitempty" doc:"What a restore covers. Absent: it is no restore, or it takes one back that was of more than one wedding"`
-	PointWarnings   []string               `json:"point_warnings,omitempty" doc:"What is doubtful of the recovery point that a restore takes, in words: it is suspect, or latest passed newer ones by that are. Of one that has ended, as it was when it was asked for. Lists show that, too"`
-	Restore         string                 `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
-	RequestedBy     string                 `json:"requested_by"`
-	ApprovedBy      string                 `json:"approved_by,omitempty" doc:"Who else approved it, where that was needed"`
-	ApprovedAt      *time.Time             `json:"approved_at,omitempty"`
-	Organization    string                 `json:"organization,omitempty" doc:"That whoever asked for it is bound to"`
-	CreatedAt       time.Time              `json:"created_at"`
-	StartedAt       *time.Time             `json:"started_at,omitempty"`
-	FinishedAt      *time.Time             `json:"finished_at,omitempty"`
-	Attempt         int                    `json:"attempt"`
-	CancelRequested bool                   `json:"cancel_requested"`
-	WorkerSilent    float64                `json:"worker_silent_seconds,omitempty" doc:"While it is running: how long its worker has not answered. Another one takes over by itself"`
-	Rows            int64                  `json:"rows"`
-	Bytes           int64                  `json:"bytes"`
-	Seconds         float64                `json:"seconds"`
-	Protected       *bool                  `json:"protected,omitempty" doc:"Of a backup that is done: the 3-2-1 rule is met"`
-	Lacks           string                 `json:"lacks,omitempty" doc:"What the rule misses, in words"`
-	OK              *bool                  `json:"ok,omitempty" doc:"Of a verification or a restore that is done: nothing is wrong"`
-	ErrorCode       string                 `json:"error_code,omitempty" doc:"Why it failed, for machines: a code as problems have"`
-	Error           string                 `json:"error,omitempty" doc:"What happened and what to do"`
-	Progress        *Progress              `json:"progress,omitempty"`
-	Covers          *Coverage              `json:"covers,omitempty" doc:"What a backup that is done covers. Lists leave it out"`
-	Backup          *engine.BackupResult   `json:"backup,omitempty"`
-	Verification    *engine.VerifyResult   `json:"verification,omitempty"`
-	Repaired        *engine.RepairResult   `json:"repaired,omitempty"`
-	Restored        *engine.RestoreResult  `json:"restored,omitempty"`
-	Changed         *ScopeResult           `json:"changed,omitempty" doc:"What a restore into the live platform changed"`
+	ID              string                   `json:"id"`
+	Platform        string                   `json:"platform" doc:"Of which it is: the name that the configuration gives it"`
+	Kind            string                   `json:"kind" enum:"backup,verify,repair,restore,scoped,retention" doc:"scoped: a restore into the live platform"`
+	State           string                   `json:"state" enum:"proposed,queued,running,interrupted,done,failed,cancelled" doc:"proposed: it waits until another super admin approves it"`
+	Type            string                   `json:"type,omitempty" doc:"Of a backup"`
+	Note            string                   `json:"note,omitempty"`
+	Labels          map[string]string        `json:"labels,omitempty"`
+	Weddings        []keepsake.WeddingMark   `json:"weddings,omitempty" doc:"For which weddings a backup is made"`
+	Point           string                   `json:"point,omitempty"`
+	Deep            bool                     `json:"deep,omitempty"`
+	Target          string                   `json:"target,omitempty"`
+	Database        string                   `json:"database,omitempty"`
+	Scope           *Scope                   `json:"scope,omitempty" doc:"What a restore covers. Absent: it is no restore, or it takes one back that was of more than one wedding"`
+	PointWarnings   []string                 `json:"point_warnings,omitempty" doc:"What is doubtful of the recovery point that a restore takes, in words: it is suspect, or latest passed newer ones by that are. Of one that has ended, as it was when it was asked for. Lists show that, too"`
+	Restore         string                   `json:"restore,omitempty" doc:"The id that takes a restore into the live platform back"`
+	RequestedBy     string                   `json:"requested_by"`
+	ApprovedBy      string                   `json:"approved_by,omitempty" doc:"Who else approved it, where that was needed"`
+	ApprovedAt      *time.Time               `json:"approved_at,omitempty"`
+	Organization    string                   `json:"organization,omitempty" doc:"That whoever asked for it is bound to"`
+	CreatedAt       time.Time                `json:"created_at"`
+	StartedAt       *time.Time               `json:"started_at,omitempty"`
+	FinishedAt      *time.Time               `json:"finished_at,omitempty"`
+	Attempt         int                      `json:"attempt"`
+	CancelRequested bool                     `json:"cancel_requested"`
+	WorkerSilent    float64                  `json:"worker_silent_seconds,omitempty" doc:"While it is running: how long its worker has not answered. Another one takes over by itself"`
+	Rows            int64                    `json:"rows"`
+	Bytes           int64                    `json:"bytes"`
+	Seconds         float64                  `json:"seconds"`
+	Protected       *bool                    `json:"protected,omitempty" doc:"Of a backup that is done: the 3-2-1 rule is met"`
+	Lacks           string                   `json:"lacks,omitempty" doc:"What the rule misses, in words"`
+	OK              *bool                    `json:"ok,omitempty" doc:"Of a verification or a restore that is done: nothing is wrong"`
+	ErrorCode       string                   `json:"error_code,omitempty" doc:"Why it failed, for machines: a code as problems have"`
+	Error           string                   `json:"error,omitempty" doc:"What happened and what to do"`
+	Progress        *Progress                `json:"progress,omitempty"`
+	Covers          *Coverage                `json:"covers,omitempty" doc:"What a backup that is done covers. Lists leave it out"`
+	Backup          *engine.BackupResult     `json:"backup,omitempty"`
+	Verification    *engine.VerifyResult     `json:"verification,omitempty"`
+	Repaired        *engine.RepairResult     `json:"repaired,omitempty"`
+	Retention       *console.RetentionResult `json:"retention,omitempty"`
+	Restored        *engine.RestoreResult    `json:"restored,omitempty"`
+	Changed         *ScopeResult             `json:"changed,omitempty" doc:"What a restore into the live platform changed"`
 }
 
 // Coverage is what a backup covers: facts of its snapshot.
@@ -182,6 +185,7 @@ func operationOf(o console.Operation) Operation {
 		Backup:          o.Backup,
 		Verification:    o.Verify,
 		Repaired:        o.Repair,
+		Retention:       o.Retention,
 		Restored:        o.Restore,
 	}
 	if o.State == console.StateDone && o.Kind == console.KindBackup {

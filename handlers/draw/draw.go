@@ -44,6 +44,8 @@ var drawings = map[console.Kind]drawing{
 	console.KindRepair:  drawRepair,
 	console.KindRestore: drawRestore,
 	console.KindScoped:  drawScoped,
+
+	console.KindRetention: drawRetention,
 }
 
 // drawingOf returns how a kind is shown. One that a newer version has written is shown by its name, without its report.

@@ -143,11 +143,12 @@ func (e MatchKind) Valid() bool {
 
 // Defines values for OperationKind.
 const (
-	OperationKindBackup  OperationKind = "backup"
-	OperationKindRepair  OperationKind = "repair"
-	OperationKindRestore OperationKind = "restore"
-	OperationKindScoped  OperationKind = "scoped"
-	OperationKindVerify  OperationKind = "verify"
+	OperationKindBackup    OperationKind = "backup"
+	OperationKindRepair    OperationKind = "repair"
+	OperationKindRestore   OperationKind = "restore"
+	OperationKindRetention OperationKind = "retention"
+	OperationKindScoped    OperationKind = "scoped"
+	OperationKindVerify    OperationKind = "verify"
 )
 
 // Valid indicates whether the value is a known member of the OperationKind enum.
@@ -158,6 +159,8 @@ func (e OperationKind) Valid() bool {
 	case OperationKindRepair:
 		return true
 	case OperationKindRestore:
+		return true
+	case OperationKindRetention:
 		return true
 	case OperationKindScoped:
 		return true
@@ -785,11 +788,12 @@ func (e ListPointsParamsPhase) Valid() bool {
 
 // Defines values for ListOperationsParamsKind.
 const (
-	ListOperationsParamsKindBackup  ListOperationsParamsKind = "backup"
-	ListOperationsParamsKindRepair  ListOperationsParamsKind = "repair"
-	ListOperationsParamsKindRestore ListOperationsParamsKind = "restore"
-	ListOperationsParamsKindScoped  ListOperationsParamsKind = "scoped"
-	ListOperationsParamsKindVerify  ListOperationsParamsKind = "verify"
+	ListOperationsParamsKindBackup    ListOperationsParamsKind = "backup"
+	ListOperationsParamsKindRepair    ListOperationsParamsKind = "repair"
+	ListOperationsParamsKindRestore   ListOperationsParamsKind = "restore"
+	ListOperationsParamsKindRetention ListOperationsParamsKind = "retention"
+	ListOperationsParamsKindScoped    ListOperationsParamsKind = "scoped"
+	ListOperationsParamsKindVerify    ListOperationsParamsKind = "verify"
 )
 
 // Valid indicates whether the value is a known member of the ListOperationsParamsKind enum.
@@ -800,6 +804,8 @@ func (e ListOperationsParamsKind) Valid() bool {
 	case ListOperationsParamsKindRepair:
 		return true
 	case ListOperationsParamsKindRestore:
+		return true
+	case ListOperationsParamsKindRetention:
 		return true
 	case ListOperationsParamsKindScoped:
 		return true
@@ -900,6 +906,27 @@ func (e ListOperationsParamsCoversTier) Valid() bool {
 	case ListOperationsParamsCoversTierHigh:
 		return true
 	case ListOperationsParamsCoversTierStandard:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetRetentionParamsShow.
+const (
+	GetRetentionParamsShowAll     GetRetentionParamsShow = "all"
+	GetRetentionParamsShowGoing   GetRetentionParamsShow = "going"
+	GetRetentionParamsShowStaying GetRetentionParamsShow = "staying"
+)
+
+// Valid indicates whether the value is a known member of the GetRetentionParamsShow enum.
+func (e GetRetentionParamsShow) Valid() bool {
+	switch e {
+	case GetRetentionParamsShowAll:
+		return true
+	case GetRetentionParamsShowGoing:
+		return true
+	case GetRetentionParamsShowStaying:
 		return true
 	default:
 		return false
@@ -1284,6 +1311,30 @@ type FieldError struct {
 	Message  string `json:"message"`
 }
 
+// Freed defines model for Freed.
+type Freed struct {
+	Bytes    int64   `json:"bytes"`
+	Objects  int64   `json:"objects"`
+	Points   int64   `json:"points"`
+	Problem  *string `json:"problem,omitempty"`
+	Provider string  `json:"provider"`
+}
+
+// JudgedPoint defines model for JudgedPoint.
+type JudgedPoint struct {
+	// GoesAfter It is marked, and does not go before
+	GoesAfter *time.Time `json:"goes_after,omitempty"`
+	ID        string     `json:"id"`
+	Keep      bool       `json:"keep"`
+
+	// Time Of the snapshot
+	Time time.Time `json:"time"`
+	Type string    `json:"type"`
+
+	// Why In words
+	Why []string `json:"why"`
+}
+
 // LogLine defines model for LogLine.
 type LogLine struct {
 	At      time.Time    `json:"at"`
@@ -1394,9 +1445,10 @@ type Operation struct {
 	RequestedBy string        `json:"requested_by"`
 
 	// Restore The id that takes a restore into the live platform back
-	Restore  *string        `json:"restore,omitempty"`
-	Restored *RestoreResult `json:"restored,omitempty"`
-	Rows     int64          `json:"rows"`
+	Restore   *string          `json:"restore,omitempty"`
+	Restored  *RestoreResult   `json:"restored,omitempty"`
+	Retention *RetentionResult `json:"retention,omitempty"`
+	Rows      int64            `json:"rows"`
 
 	// Scope What a restore covers. Absent: it is no restore, or it takes one back that was of more than one wedding
 	Scope     *Scope     `json:"scope,omitempty"`
@@ -1446,6 +1498,13 @@ type OrganizationListBody struct {
 	// Next The cursor of the following page; absent on the last
 	Next          *string        `json:"next,omitempty"`
 	Organizations []Organization `json:"organizations"`
+}
+
+// Pending defines model for Pending.
+type Pending struct {
+	Due time.Time `json:"due"`
+	ID  string    `json:"id"`
+	Why string    `json:"why"`
 }
 
 // Performance defines model for Performance.
@@ -1799,6 +1858,12 @@ type ProviderProgress struct {
 	State         string  `json:"state"`
 }
 
+// RemovedPoint defines model for RemovedPoint.
+type RemovedPoint struct {
+	ID  string `json:"id"`
+	Why string `json:"why"`
+}
+
 // RepairResult defines model for RepairResult.
 type RepairResult struct {
 	BytesCopied   int64             `json:"bytes_copied"`
@@ -1870,6 +1935,78 @@ type RestoreResult struct {
 	Tables          int64              `json:"tables"`
 	TierSeconds     map[string]float64 `json:"tier_seconds"`
 	Verified        bool               `json:"verified"`
+}
+
+// Retention defines model for Retention.
+type Retention struct {
+	// Automatic false: no recovery point goes by itself
+	Automatic bool `json:"automatic"`
+
+	// Go How many go
+	Go int64 `json:"go"`
+
+	// Held Why nothing goes although the rules let some go, in words
+	Held *string `json:"held,omitempty"`
+
+	// Large Why a person has to confirm on the page Retention what goes, in words
+	Large *string `json:"large,omitempty"`
+
+	// LastOperation The newest retention
+	LastOperation *string `json:"last_operation,omitempty"`
+
+	// Next When the next retention begins by itself
+	Next *time.Time `json:"next,omitempty"`
+
+	// Points Those that were asked for, the newest first
+	Points []JudgedPoint `json:"points"`
+
+	// Rules Those that count, with those that were asked for in their place
+	Rules *RetentionRules `json:"rules,omitempty"`
+
+	// Simulated These are not the rules that count
+	Simulated *bool `json:"simulated,omitempty"`
+
+	// Stay How many recovery points stay
+	Stay int64 `json:"stay"`
+}
+
+// RetentionResult defines model for RetentionResult.
+type RetentionResult struct {
+	BytesMarked   int64          `json:"bytes_marked"`
+	Due           *time.Time     `json:"due,omitempty"`
+	Freed         []Freed        `json:"freed"`
+	Gone          []string       `json:"gone"`
+	Held          *string        `json:"held,omitempty"`
+	Large         *string        `json:"large,omitempty"`
+	List          *string        `json:"list,omitempty"`
+	Marked        []RemovedPoint `json:"marked"`
+	ObjectsMarked int64          `json:"objects_marked"`
+	Pending       []Pending      `json:"pending"`
+	Points        int64          `json:"points"`
+	Problem       *string        `json:"problem,omitempty"`
+	Removed       []RemovedPoint `json:"removed"`
+	Seconds       float64        `json:"seconds"`
+	Spared        []string       `json:"spared"`
+}
+
+// RetentionRules defines model for RetentionRules.
+type RetentionRules struct {
+	Daily int64 `json:"daily"`
+
+	// Hourly One of each of so many hours
+	Hourly int64 `json:"hourly"`
+
+	// Last How many of the newest
+	Last int64 `json:"last"`
+
+	// MilestoneDays Those of milestones, until so many days after the wedding
+	MilestoneDays int64 `json:"milestone_days"`
+	Monthly       int64 `json:"monthly"`
+	Weekly        int64 `json:"weekly"`
+
+	// WithinHours All that are younger
+	WithinHours int64 `json:"within_hours"`
+	Yearly      int64 `json:"yearly"`
 }
 
 // Rule defines model for Rule.
@@ -2615,6 +2752,28 @@ type StartRepairParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// GetRetentionParams defines parameters for GetRetention.
+type GetRetentionParams struct {
+	// Show Which recovery points are listed
+	Show *GetRetentionParamsShow `form:"show,omitempty" json:"show,omitempty"`
+
+	// Limit How many are listed at most
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Last This rule and those below: what other rules would do. It changes nothing
+	Last          *string `form:"last,omitempty" json:"last,omitempty"`
+	WithinHours   *string `form:"within_hours,omitempty" json:"within_hours,omitempty"`
+	Hourly        *string `form:"hourly,omitempty" json:"hourly,omitempty"`
+	Daily         *string `form:"daily,omitempty" json:"daily,omitempty"`
+	Weekly        *string `form:"weekly,omitempty" json:"weekly,omitempty"`
+	Monthly       *string `form:"monthly,omitempty" json:"monthly,omitempty"`
+	Yearly        *string `form:"yearly,omitempty" json:"yearly,omitempty"`
+	MilestoneDays *string `form:"milestone_days,omitempty" json:"milestone_days,omitempty"`
+}
+
+// GetRetentionParamsShow defines parameters for GetRetention.
+type GetRetentionParamsShow string
+
 // ListTestsParams defines parameters for ListTests.
 type ListTestsParams struct {
 	// Point Of this recovery point, or of the latest
@@ -2962,6 +3121,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/repairs (the `StartRepair` operationId).
 	StartRepair(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRetention Which recovery points stay
+	//
+	// Which stay, which go, when and why, by the rules that count or by others. Nothing is started. For accounts that may see the whole platform.
+	//
+	// Corresponds with GET /api/retention (the `GetRetention` operationId).
+	GetRetention(ctx context.Context, params *GetRetentionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSchedule When backups begin by themselves
 	//
@@ -3503,6 +3669,23 @@ func (c *Client) ListProviders(ctx context.Context, reqEditors ...RequestEditorF
 // Corresponds with POST /api/repairs (the `StartRepair` operationId).
 func (c *Client) StartRepair(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStartRepairRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRetention Which recovery points stay
+//
+// Which stay, which go, when and why, by the rules that count or by others. Nothing is started. For accounts that may see the whole platform.
+//
+// Corresponds with GET /api/retention (the `GetRetention` operationId).
+func (c *Client) GetRetention(ctx context.Context, params *GetRetentionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRetentionRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5287,6 +5470,168 @@ func NewStartRepairRequest(server string, params *StartRepairParams) (*http.Requ
 	return req, nil
 }
 
+// NewGetRetentionRequest constructs an http.Request for the GetRetention method
+func NewGetRetentionRequest(server string, params *GetRetentionParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/retention")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Show != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "show", *params.Show, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Last != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "last", *params.Last, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.WithinHours != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "within_hours", *params.WithinHours, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Hourly != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "hourly", *params.Hourly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Daily != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "daily", *params.Daily, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Weekly != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "weekly", *params.Weekly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Monthly != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "monthly", *params.Monthly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Yearly != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "yearly", *params.Yearly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MilestoneDays != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "milestone_days", *params.MilestoneDays, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetScheduleRequest constructs an http.Request for the GetSchedule method
 func NewGetScheduleRequest(server string) (*http.Request, error) {
 	var err error
@@ -6122,6 +6467,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/repairs (the `StartRepair` operationId).
 	StartRepairWithResponse(ctx context.Context, params *StartRepairParams, reqEditors ...RequestEditorFn) (*StartRepairReply, error)
+
+	// GetRetentionWithResponse Which recovery points stay
+	//
+	// Which stay, which go, when and why, by the rules that count or by others. Nothing is started. For accounts that may see the whole platform.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/retention (the `GetRetention` operationId).
+	GetRetentionWithResponse(ctx context.Context, params *GetRetentionParams, reqEditors ...RequestEditorFn) (*GetRetentionReply, error)
 
 	// GetScheduleWithResponse When backups begin by themselves
 	//
@@ -9140,6 +9494,103 @@ func (r StartRepairReply) ContentType() string {
 	return ""
 }
 
+// GetRetentionReply401Headers the declared response headers of an HTTP 401 response for GetRetention
+type GetRetentionReply401Headers struct {
+	WWWAuthenticate *string
+}
+
+type GetRetentionReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Retention
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetRetentionReply401Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRetentionReply) GetJSON200() *Retention {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetRetentionReply) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRetentionReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRetentionReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRetentionReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRetentionReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetScheduleReply401Headers the declared response headers of an HTTP 401 response for GetSchedule
 type GetScheduleReply401Headers struct {
 	WWWAuthenticate *string
@@ -10529,6 +10980,21 @@ func (c *ClientWithResponses) StartRepairWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseStartRepairReply(rsp)
+}
+
+// GetRetentionWithResponse Which recovery points stay
+//
+// Which stay, which go, when and why, by the rules that count or by others. Nothing is started. For accounts that may see the whole platform.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/retention (the `GetRetention` operationId).
+func (c *ClientWithResponses) GetRetentionWithResponse(ctx context.Context, params *GetRetentionParams, reqEditors ...RequestEditorFn) (*GetRetentionReply, error) {
+	rsp, err := c.GetRetention(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRetentionReply(rsp)
 }
 
 // GetScheduleWithResponse When backups begin by themselves
@@ -13698,6 +14164,94 @@ func ParseStartRepairReply(rsp *http.Response) (*StartRepairReply, error) {
 			headers.IdempotentReplayed = &value
 		}
 		response.Headers422 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetRetentionReply parses an HTTP response from a GetRetentionWithResponse call
+func ParseGetRetentionReply(rsp *http.Response) (*GetRetentionReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRetentionReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Retention
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetRetentionReply401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
 	}
 
 	return response, nil

@@ -1,0 +1,67 @@
+package views
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/wedsync/keepsake/views/ui"
+)
+
+// Retention says which recovery points stay, which go, and when.
+type Retention struct {
+	Shell   Shell
+	Known   bool // the rest is empty otherwise
+	Notices []ui.Notice
+	// Confirm names what would go, for a person who has to confirm it; Confirms says how much that is. "": nobody has to.
+	Confirm, Confirms string
+	Mine              bool // the actor may take recovery points away
+	Next              ui.When
+	Never             string // in the place of Next: why none begins
+	LastURL           string // of the newest retention
+	State             ui.Chip
+	Rules             []RetentionRule
+	Plan              RetentionPlan
+}
+
+// RetentionRule is one rule, to try others with.
+type RetentionRule struct{ Name, Label, Unit, Value string }
+
+// RetentionPlan is what rules do.
+type RetentionPlan struct {
+	Simulated bool
+	Error     string // of the rules that were typed
+	Figures   []ui.Figure
+	Months    []RetentionMonth
+	Older     string // how much is older than the months
+	Going     []RetentionPoint
+	More      string           // how many more go
+	Staying   []RetentionPoint // for a reason other than the counting rules
+	MoreStay  string
+}
+
+// RetentionMonth is a month of the calendar: cells of days, empty ones before its first.
+type RetentionMonth struct {
+	Name string
+	Days []RetentionDay
+}
+
+// RetentionDay is a day of the calendar. Number is "" before the month's first.
+type RetentionDay struct {
+	Number    string
+	Words     string // "Tue 1 Dec 2026: 3 stay, 12 go"
+	Stay, Go  string // how many; "": none
+	Some, All bool   // some stay; points go
+}
+
+// RetentionPoint is a recovery point and why it stays or goes.
+type RetentionPoint struct {
+	URL   string
+	When  ui.When
+	Type  string
+	Why   string
+	Added string // bytes that it added when it was made
+	Goes  string // when, for one that is marked
+}
+
+// weeks cuts the cells of a month into rows.
+func weeks(days []RetentionDay) iter.Seq[[]RetentionDay] { return slices.Chunk(days, 7) }
