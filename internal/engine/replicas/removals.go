@@ -15,10 +15,10 @@ import (
 // Removals are the removal lists that lie at providers. Whoever stores a recovery point reads them first, uses no name
 // that they condemn, and reads them again before and after it stores the manifest.
 type Removals struct {
-	Lists  []*repository.Removal // the oldest first
+	Lists  []*repository.Removal      // the oldest first
 	At     map[string]map[string]bool // by id, the providers that have it
-	Failed map[string]error // providers that could not be asked
-	Unread []string         // in words, lists that nobody made or that are damaged everywhere
+	Failed map[string]error           // providers that could not be asked
+	Unread []string                   // in words, lists that nobody made or that are damaged everywhere
 
 	seen      map[string]bool // by name, also those that do not open
 	condemned map[repository.ChunkID]bool
@@ -107,7 +107,9 @@ func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key 
 		return list, nil
 	}
 	q := FirstSound[[]byte]{What: "removal lists"}
-	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, repository.MaxRemoval) }
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
+		return p.Store.Get(ctx, key, repository.MaxRemoval)
+	}
 	q.Sound = func(_ Provider, sealed []byte) (err error) {
 		list, err = r.Keys.OpenRemoval(key, sealed)
 		return err

@@ -62,9 +62,9 @@ type backup struct {
 
 	listing             replicas.Listing
 	removals            *replicas.Removals // what nothing may be built upon
-	lastID              string // of the manifests and erasures that providers list; empty: none
-	newest              uint64 // the transaction after the snapshot
-	parentOldest        uint64 // the oldest transaction that ran at the parent's snapshot; 0: unknown
+	lastID              string             // of the manifests and erasures that providers list; empty: none
+	newest              uint64             // the transaction after the snapshot
+	parentOldest        uint64             // the oldest transaction that ran at the parent's snapshot; 0: unknown
 	chunksNew, bytesNew atomic.Int64
 	manifestBytes       int64        // of the sealed manifest
 	bytesRead           atomic.Int64 // from the platform, by this run
