@@ -164,8 +164,8 @@ func (r *removal) look(ctx context.Context) (held string, err error) {
 	}
 	for _, id := range r.in.Known {
 		if len(r.points.At[id]) == 0 && r.lists.Removes(id) == nil {
-			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back short.",
-				id), nil
+			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back "+
+				"short.", id), nil
 		}
 	}
 	r.choose()

@@ -83,8 +83,8 @@ func (r *removal) short(p replicas.Provider) string {
 	if lacking == 0 {
 		return ""
 	}
-	return fmt.Sprintf("It does not list %s that recovery points there need, so nothing is deleted there. Repair it first.",
-		report.Plural(lacking, "object"))
+	return fmt.Sprintf("It does not list %s that recovery points there need, so nothing is deleted there. Repair it "+
+		"first.", report.Plural(lacking, "object"))
 }
 
 func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *repository.Removal, freed *Freed) error {
