@@ -45,7 +45,7 @@ func DefaultRetention() Retention {
 		Within:        48 * time.Hour,
 		MilestoneDays: 365,
 		Zone:          time.Local,
-		MostShare:     20,
+		MostShare:     50,
 		MostCount:     500,
 	}
 }
