@@ -30,6 +30,7 @@ type Retention struct {
 	// Zone is where days begin.
 	Zone *time.Location
 	// MostShare is how many percent of all points, and MostCount how many points, may go at once without a person's word.
+	// Points that were marked before were decided upon then and do not count.
 	MostShare, MostCount int
 }
 
@@ -65,6 +66,7 @@ type HeldPoint struct {
 	// Protected says that its copies satisfy the 3-2-1 rule.
 	Protected bool
 	Unread    string // why its manifest or its notes could not be read, a sentence; "": both were
+	Marked    bool   // a removal list names it, so that it was decided before that it goes
 }
 
 // Whole reports whether it covers every tier.
@@ -92,6 +94,8 @@ type RetentionPlan struct {
 type RetentionVerdict struct {
 	Point HeldPoint
 	Keep  bool
+	// ByRule says that a rule which counts points, or Within, keeps it, whatever else does.
+	ByRule bool
 	// Why are the reasons for which it stays, or the one for which it goes, such as "the last of Tuesday, 1 December
 	// 2026".
 	Why []string
@@ -128,13 +132,17 @@ func (r Retention) Plan(f RetentionFacts, now time.Time) RetentionPlan {
 		return RetentionPlan{Verdicts: j.list, Held: "No rule keeps anything, so everything stays."}
 	}
 	j.judge()
-	going := 0
+	going, fresh := 0, 0
 	for _, v := range j.list {
-		if !v.Keep {
-			going++
+		if v.Keep {
+			continue
+		}
+		going++
+		if !v.Point.Marked {
+			fresh++
 		}
 	}
-	plan := RetentionPlan{Verdicts: j.list, Large: r.large(going, len(j.list))}
+	plan := RetentionPlan{Verdicts: j.list, Large: r.large(fresh, len(j.list))}
 	if going > 0 {
 		plan.Held = j.held(f.Failing)
 	}
