@@ -53,9 +53,12 @@ type (
 
 // What retention does.
 type (
-	RemovalInput  = removal.Input
-	RemovalResult = removal.Result
-	RemovedPoint  = repository.RemovedPoint
+	RemovalInput    = removal.Input
+	RemovalResult   = removal.Result
+	RemovalFreed    = removal.Freed
+	RemovedPoint    = repository.RemovedPoint
+	PendingRemovals = removal.Pending
+	PendingRemoval  = removal.PendingList
 )
 
 // LeastGrace is the shortest time between marking what goes and deleting it.

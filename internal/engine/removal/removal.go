@@ -114,7 +114,7 @@ func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) 
 		return Result{}, err
 	}
 	if r.result.Held = held; held != "" {
-		track.Warnf("Nothing is removed. %s", held)
+		track.Reportedf("Nothing is removed. %s", held)
 	}
 	track.Stage(report.StageDone)
 	r.result.Seconds = by.Now().Sub(started).Seconds()
@@ -131,7 +131,7 @@ func (r *removal) act(ctx context.Context) error {
 	if !r.in.SweepOnly {
 		if err := r.mark(ctx); ctx.Err() == nil && err != nil {
 			r.result.Problem = keepsake.Sentence(keepsake.MessageOf(err))
-			r.track.Warnf("%s", r.result.Problem)
+			r.track.Reportedf("%s", r.result.Problem)
 		}
 	}
 	if !r.in.Preview {
