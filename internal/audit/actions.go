@@ -43,6 +43,8 @@ const (
 	RepairStart            Action = "repair.start"
 	ProviderCheck          Action = "provider.check"
 	RepairEnd              Action = "repair.end"
+	RetentionStart         Action = "retention.start"
+	RetentionEnd           Action = "retention.end"
 	RestoreStart           Action = "restore.start"
 	RestoreEnd             Action = "restore.end"
 	RestoreTarget          Action = "restore.target"
@@ -155,6 +157,10 @@ var actions = []Words{
 	{RepairStart, "asked for a repair", "start a repair", false, WatchNone},
 	{ProviderCheck, "checked provider", "check provider", true, WatchNone},
 	{RepairEnd, "finished a repair", "finish a repair", false, WatchNone},
+	{RetentionStart, "asked to remove the recovery points that no rule keeps",
+		"remove the recovery points that no rule keeps", false, WatchNone},
+	{RetentionEnd, "finished the removal of recovery points that no rule keeps",
+		"finish the removal of recovery points that no rule keeps", false, WatchNone},
 	{RestoreStart, "asked for a restore into a new database",
 		"start a restore into a new database", false, WatchRestore},
 	{RestoreEnd, "finished a restore into a new database",
