@@ -132,7 +132,7 @@ func (d *display) block(p engine.Progress, width int) []string {
 			strings.Repeat(".", cells-full), size(p.BytesDone), size(p.BytesTotal)))
 	}
 	for _, prov := range p.Providers {
-		lines = append(lines, fmt.Sprintf("  %-16s %s", prov.Name, providerWords(prov)))
+		lines = append(lines, fmt.Sprintf("  %-16s %s", prov.Name, providerWords(p.Stage, prov)))
 	}
 	for i, l := range lines {
 		if r := []rune(l); len(r) >= width {
@@ -162,29 +162,32 @@ func troubles(p engine.Progress) string {
 	var s strings.Builder
 	for _, prov := range p.Providers {
 		if prov.State == engine.ItemLagging || prov.State == engine.ItemFailed || prov.Silent > 0 {
-			s.WriteString("  " + prov.Name + ": " + providerWords(prov))
+			s.WriteString("  " + prov.Name + ": " + providerWords(p.Stage, prov))
 		}
 	}
 	return s.String()
 }
 
-func providerWords(p engine.ProviderProgress) string {
+func providerWords(stage engine.Stage, p engine.ProviderProgress) string {
+	done := some(p.Confirmed, "chunk") + " confirmed"
+	if stage == engine.StageRemoving {
+		done = some(p.Confirmed, "object") + " removed"
+	}
 	if p.State != engine.ItemFailed && p.Silent > 0 {
-		return fmt.Sprintf("no answer for %d s, %s confirmed", p.Silent, some(p.Confirmed, "chunk"))
+		return fmt.Sprintf("no answer for %d s, %s", p.Silent, done)
 	}
 	switch p.State {
 	case engine.ItemFailed:
 		return "FAILED: " + p.Error
 	case engine.ItemLagging:
-		return fmt.Sprintf("lags, catches up later: %s confirmed, %s waiting", some(p.Confirmed, "chunk"), count(p.Lag))
+		return fmt.Sprintf("lags, catches up later: %s, %s waiting", done, count(p.Lag))
 	case engine.ItemWaiting:
 		return "waiting"
 	}
-	words := some(p.Confirmed, "chunk") + " confirmed"
 	if p.Lag > 0 {
-		words += ", " + count(p.Lag) + " waiting"
+		done += ", " + count(p.Lag) + " waiting"
 	}
-	return words
+	return done
 }
 
 // speed measures bytes a second since the rows of the present stage began to flow.

@@ -30,7 +30,8 @@ type deed struct {
 // recorded is a command that is on record wherever a console database is configured. The others show no row of the
 // platform and change nothing, or record themselves in the transaction that makes the change.
 type recorded interface {
-	// deed is asked for before the command runs and after it, when it may have learned more.
+	// deed is asked for before the command runs and after it, when it may have learned more. Without an action this run
+	// is not on record.
 	deed() deed
 }
 
@@ -45,7 +46,7 @@ type saved interface {
 // missing.
 func (a *app) recordCommand(command any, run func() error) error {
 	r, ok := command.(recorded)
-	if !ok {
+	if !ok || r.deed().action == "" {
 		return run()
 	}
 	conf, err := a.config()

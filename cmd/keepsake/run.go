@@ -65,24 +65,25 @@ type cli struct {
 	LogFormat   string           `help:"How log lines are written to standard error: text, or json for a collector." enum:"text,json" default:"text" env:"KEEPSAKE_LOG_FORMAT"`
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version." env:"-"`
 
-	Init    initCommand    `cmd:"" help:"Make the repository and its key, and print the recovery key once."`
-	Backup  backupCommand  `cmd:"" help:"Take a recovery point of the platform at every provider."`
-	Points  pointsCommand  `cmd:"" help:"List recovery points."`
-	Mark    markCommand    `cmd:"" help:"Change note, labels and lock of a recovery point."`
-	Verify  verifyCommand  `cmd:"" help:"Check that recovery points are whole at every provider."`
-	Repair  repairCommand  `cmd:"" help:"Copy what a provider misses or holds damaged from one that has it."`
-	Restore restoreCommand `cmd:"" help:"Restore a recovery point into a new, empty database and prove it."`
-	Schema  schemaCommand  `cmd:"" help:"Print the SQL of a recovery point's schema, or of single entries of it. It may hold passwords."`
-	Scope   scopeCommands  `cmd:"" help:"Look at one wedding or organization, bring it back into the live platform, and take that back."`
-	Policy  policyCommands `cmd:"" help:"Say when backups begin by themselves, and try other rhythms."`
-	Repo    repoCommands   `cmd:"" help:"Work on the repository itself."`
-	Serve   serveCommand   `cmd:"" help:"Serve the console, with a worker in the same process."`
-	Worker  workerCommand  `cmd:"" help:"Run operations that a console started, without serving pages."`
-	Admin   adminCommands  `cmd:"" help:"Manage the console's local accounts."`
-	Audit   auditCommands  `cmd:"" help:"Verify and export the audit trail."`
-	Alert   alertCommands  `cmd:"" help:"Try the addresses that alerts go to."`
-	Doctor  doctorCommand  `cmd:"" help:"Look at platform, providers, key and clock, and say what to do about each thing that is wrong."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Init      initCommand       `cmd:"" help:"Make the repository and its key, and print the recovery key once."`
+	Backup    backupCommand     `cmd:"" help:"Take a recovery point of the platform at every provider."`
+	Points    pointsCommand     `cmd:"" help:"List recovery points."`
+	Mark      markCommand       `cmd:"" help:"Change note, labels and lock of a recovery point."`
+	Verify    verifyCommand     `cmd:"" help:"Check that recovery points are whole at every provider."`
+	Repair    repairCommand     `cmd:"" help:"Copy what a provider misses or holds damaged from one that has it."`
+	Restore   restoreCommand    `cmd:"" help:"Restore a recovery point into a new, empty database and prove it."`
+	Schema    schemaCommand     `cmd:"" help:"Print the SQL of a recovery point's schema, or of single entries of it. It may hold passwords."`
+	Scope     scopeCommands     `cmd:"" help:"Look at one wedding or organization, bring it back into the live platform, and take that back."`
+	Policy    policyCommands    `cmd:"" help:"Say when backups begin by themselves, and try other rhythms."`
+	Retention retentionCommands `cmd:"" help:"Say which recovery points stay, and remove the others."`
+	Repo      repoCommands      `cmd:"" help:"Work on the repository itself."`
+	Serve     serveCommand      `cmd:"" help:"Serve the console, with a worker in the same process."`
+	Worker    workerCommand     `cmd:"" help:"Run operations that a console started, without serving pages."`
+	Admin     adminCommands     `cmd:"" help:"Manage the console's local accounts."`
+	Audit     auditCommands     `cmd:"" help:"Verify and export the audit trail."`
+	Alert     alertCommands     `cmd:"" help:"Try the addresses that alerts go to."`
+	Doctor    doctorCommand     `cmd:"" help:"Look at platform, providers, key and clock, and say what to do about each thing that is wrong."`
+	Version   versionCommand    `cmd:"" help:"Print the version."`
 }
 
 const description = `Encrypted backups of a wedding platform's PostgreSQL to several storage providers.
@@ -164,6 +165,7 @@ func interrupted(command string, err error) error {
 		"backup":  "no recovery point was made: run it again, it uploads only what is not there yet",
 		"restore": "the target database, if it was begun, is incomplete: run the same restore again, it starts over",
 		"repair":  "what was copied stays: run it again for the rest",
+		"run":     "what was marked or deleted by then stays so: run it again for the rest",
 	}[command]
 	if what == "" && !errors.Is(err, context.Canceled) {
 		return err

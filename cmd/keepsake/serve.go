@@ -338,7 +338,7 @@ func retentionOf(conf *config.Config) (*console.Retention, error) {
 		return nil, err
 	}
 	rules, grace, err := conf.Retention.Read(s.Zone)
-	return &console.Retention{Retention: rules, On: conf.Retention.On(), Grace: grace}, err
+	return &console.Retention{Retention: rules, On: conf.Retention.On(), Grace: grace, Rhythms: s}, err
 }
 
 // scheduleOf is when backups begin by themselves, nil where none does.

@@ -10,7 +10,8 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"", "init", "backup", "points", "verify", "repair", "restore", "repo", "repo rebuild",
 		"repo writer-key", "repo add-provider", "serve", "worker", "admin", "admin create", "admin password", "admin unlock",
-		"admin close", "admin second-step-off", "doctor", "version", "alert", "alert test"} {
+		"admin close", "admin second-step-off", "doctor", "version", "alert", "alert test", "retention", "retention show",
+		"retention run"} {
 		t.Run("keepsake "+command, func(t *testing.T) {
 			t.Parallel()
 			o := program(t.Context(), nil, "", append(strings.Fields(command), "--help")...)
@@ -22,7 +23,7 @@ func TestHelp(t *testing.T) {
 	}
 	o := program(t.Context(), nil, "", "--help")
 	for _, word := range []string{"Exit codes: 0 done", "init", "backup", "points", "verify", "repair", "restore",
-		"repo rebuild", "serve", "worker", "admin create", "doctor"} {
+		"repo rebuild", "retention show", "retention run", "serve", "worker", "admin create", "doctor"} {
 		if !strings.Contains(strings.Join(strings.Fields(o.out), " "), word) {
 			t.Errorf("keepsake --help does not name %q", word)
 		}
@@ -68,6 +69,16 @@ func TestBadInput(t *testing.T) {
 		{"alert", "expected"},
 		{"alert test now", "unexpected argument now"},
 		{"alert test", "alerts.urls: no address is configured"},
+		{"retention", "expected one of"},
+		{"retention show all", "unexpected argument all"},
+		{"retention show --last many", "--last"},
+		{"retention show --last=-1", "retention.last: -1 is out of range"},
+		{"retention show --within long", "retention.within: \"long\" is no span of time"},
+		{"retention show --milestone-days 36501", "retention.milestone_days: 36501 is out of range"},
+		{"retention show --weekly 10001", "retention.weekly: 10001 is out of range"},
+		{"retention run now", "unexpected argument now"},
+		{"retention run --yes=maybe", "--yes"},
+		{"retention run", "keepsake init"},
 		{"points --log-format xml", "--log-format must be one of"},
 		{"version 2", "unexpected argument 2"},
 		{"--config " + filepath.Join(dir, "none.yaml") + " points", "does not exist"},

@@ -159,10 +159,10 @@ func goesHint(next time.Time, clock format.Clock) string {
 
 // ownReasons are the reasons of a point that stays which are about itself, and not about its place among others.
 func ownReasons(v policy.RetentionVerdict) (own []string) {
-	if v.Point.Locked || v.Point.Unread != "" || len(v.Point.Weddings) > 0 || v.Point.Suspect != "" {
-		return v.Why
+	if v.ByRule {
+		return nil
 	}
-	return nil
+	return v.Why
 }
 
 func dayWords(day time.Time, stay, gone int) string {

@@ -22,6 +22,8 @@ type Retention struct {
 
 	On    bool          // the others go by themselves
 	Grace time.Duration // between marking and deleting
+	// Rhythms say how often there is to be a backup: while there was none for longer, nothing goes.
+	Rhythms policy.Schedule
 }
 
 const (
@@ -29,8 +31,6 @@ const (
 	retentionEvery = 4 * time.Hour
 	// retentionRest is after how long retention runs although nothing is to go: what backups left over goes, too.
 	retentionRest = 24 * time.Hour
-	// staleBackup is how old the newest recovery point may be before no older one goes.
-	staleBackup = 8 * 24 * time.Hour
 )
 
 // KeepRetention starts a retention of each platform where something is to go.
@@ -109,7 +109,7 @@ func (c *Console) heldPoints(ctx context.Context, p *platform) (h held, err erro
 		return h, fmt.Errorf("read what retention judges: %w", err)
 	}
 	if h.facts.Failing == "" {
-		h.facts.Failing = staleWords(h.facts.Points, c.now())
+		h.facts.Failing = c.retention.Rhythms.NoRecent(h.facts.Points, c.now())
 	}
 	return h, nil
 }
@@ -125,45 +125,27 @@ func lastOf(row sqlcgen.BackupOperation, err error) (*Operation, error) {
 	return &o, err
 }
 
-// staleWords says that no backup was taken for long: then what is there is all there is.
-func staleWords(points []policy.HeldPoint, now time.Time) string {
-	newest := time.Time{}
-	for _, p := range points {
-		if p.Whole() && p.Time.After(newest) {
-			newest = p.Time
-		}
-	}
-	if newest.IsZero() || now.Sub(newest) <= staleBackup {
-		return ""
-	}
-	return fmt.Sprintf("the newest recovery point is of %s.", newest.UTC().Format("2 January 2006 15:04 MST"))
-}
-
 func heldPointOf(r sqlcgen.ListHeldPointsRow) (policy.HeldPoint, error) {
-	p := policy.HeldPoint{
+	known := engine.Point{
 		ID:        r.ID,
 		Time:      r.TakenAt,
-		Type:      keepsake.BackupType(r.BackupType),
+		Type:      r.BackupType,
+		Note:      r.Note,
 		Locked:    r.Locked,
-		LockWhy:   r.Note,
-		Proven:    r.Proven,
-		Drilled:   r.Drilled,
+		Trust:     keepsake.Trust(r.Trust),
 		Protected: r.Protected,
-		Marked:    r.GoesAfter != nil,
+		Lacks:     "Its manifest cannot be read.", // said where the type is none
 	}
-	if r.BackupType == unreadable {
-		p.Unread = "Its manifest cannot be read."
-	}
-	doubted := engine.Point{Trust: keepsake.Trust(r.Trust)}
-	if err := decode(r.Doubts, &doubted.Doubts); err != nil {
-		return p, fmt.Errorf("decode the doubts about recovery point %s: %w", r.ID, err)
-	}
-	p.Suspect = doubted.DoubtWords()
 	var metadata weddingMetadata
-	if err := decode(r.WeddingMetadata, &metadata); err != nil {
-		return p, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
+	if err := decode(r.Doubts, &known.Doubts); err != nil {
+		return policy.HeldPoint{}, fmt.Errorf("decode the doubts about recovery point %s: %w", r.ID, err)
 	}
-	p.Weddings = metadata.Weddings
+	if err := decode(r.WeddingMetadata, &metadata); err != nil {
+		return policy.HeldPoint{}, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
+	}
+	known.Weddings = metadata.Weddings
+	p := engine.HeldPoint(known)
+	p.Proven, p.Drilled, p.Marked = r.Proven, r.Drilled, r.GoesAfter != nil
 	return p, nil
 }
 

@@ -32,6 +32,7 @@ func retaining(newest, share int, now func() time.Time) func(*console.Deps) {
 			Retention: policy.Retention{Last: newest, MostShare: share, MostCount: 1000, Zone: time.UTC},
 			On:        true,
 			Grace:     engine.LeastGrace,
+			Rhythms:   policy.DefaultSchedule(),
 		}
 	}
 }
@@ -248,7 +249,7 @@ func TestNothingGoesWhileBackupsFail(t *testing.T) {
 		"the newest is suspect": {newest: func(p *engine.Point) {
 			p.Doubts = []keepsake.Doubt{{Kind: keepsake.DoubtTable, Table: "public.guests", Before: 7200}}
 		}, says: "is suspect"},
-		"the newest is old": {ahead: 9 * 24 * time.Hour, says: "the newest recovery point is of"},
+		"the newest is old": {ahead: 9 * 24 * time.Hour, says: "there is no recent backup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

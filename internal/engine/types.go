@@ -53,11 +53,13 @@ type (
 
 // What retention does.
 type (
-	RemovalInput  = removal.Input
-	RemovalResult = removal.Result
-	RemovedPoint  = repository.RemovedPoint
-	RemovalFreed  = removal.Freed
-	PendingPoint  = removal.Pending
+	RemovalInput    = removal.Input
+	RemovalResult   = removal.Result
+	RemovalFreed    = removal.Freed
+	RemovedPoint    = repository.RemovedPoint
+	PendingPoint    = removal.PendingPoint
+	PendingRemovals = removal.Pending
+	PendingRemoval  = removal.PendingList
 )
 
 // LeastGrace is the shortest time between marking what goes and deleting it.

@@ -46,6 +46,11 @@ func (e *Engine) Remove(ctx context.Context, in removal.Input, reporter report.R
 	return e.remover.Run(ctx, in, reporter)
 }
 
+// Removals returns what was marked and has yet to go. It changes nothing.
+func (e *Engine) Removals(ctx context.Context) (removal.Pending, error) {
+	return e.remover.Pending(ctx)
+}
+
 // Restore writes a recovery point into a new, empty database and proves it. It is verified only when every table's
 // row count and hash equal the recovery point's.
 func (e *Engine) Restore(

@@ -30,6 +30,7 @@ type Retention struct {
 	// Zone is where days begin.
 	Zone *time.Location
 	// MostShare is how many percent of all points, and MostCount how many points, may go at once without a person's word.
+	// Points that were marked before were decided upon then and do not count.
 	MostShare, MostCount int
 }
 
@@ -45,7 +46,7 @@ func DefaultRetention() Retention {
 		Within:        48 * time.Hour,
 		MilestoneDays: 365,
 		Zone:          time.Local,
-		MostShare:     20,
+		MostShare:     50,
 		MostCount:     500,
 	}
 }
@@ -93,6 +94,8 @@ type RetentionPlan struct {
 type RetentionVerdict struct {
 	Point HeldPoint
 	Keep  bool
+	// ByRule says that a rule which counts points, or Within, keeps it, whatever else does.
+	ByRule bool
 	// Why are the reasons for which it stays, or the one for which it goes, such as "the last of Tuesday, 1 December
 	// 2026".
 	Why []string
@@ -141,10 +144,11 @@ func (r Retention) Plan(f RetentionFacts, now time.Time) RetentionPlan {
 	j.judge()
 	going, fresh := 0, 0
 	for _, v := range j.list {
-		if !v.Keep {
-			going++
+		if v.Keep {
+			continue
 		}
-		if !v.Keep && !v.Point.Marked {
+		going++
+		if !v.Point.Marked {
 			fresh++
 		}
 	}

@@ -23,6 +23,12 @@ func (j *judge) keep(i int, why string) {
 	j.list[i].Keep, j.list[i].Why = true, append(j.list[i].Why, why)
 }
 
+// rule is keep for what a rule says that counts points, or Within.
+func (j *judge) rule(i int, why string) {
+	j.keep(i, why)
+	j.list[i].ByRule = true
+}
+
 func (j *judge) judge() {
 	j.times, j.instead = make(map[string]int, len(j.list)), map[int]string{}
 	for _, v := range j.list {
@@ -104,7 +110,7 @@ func (j *judge) byItself(i int) (counts bool) {
 		counts = false
 	}
 	if within := j.rules.Within; within > 0 && p.Time.After(j.now.Add(-within)) {
-		j.keep(i, "younger than "+SpanWords(within))
+		j.rule(i, "younger than "+SpanWords(within))
 	}
 	if why := j.milestone(p.Weddings); why != "" {
 		j.keep(i, why)
@@ -161,7 +167,7 @@ func (j *judge) never(group []int) {
 				those = append(those, i)
 			}
 		}
-		j.newestOf(those, n.most, n.why)
+		j.newestOf(those, n.most, n.why, j.keep)
 	}
 }
 
@@ -171,21 +177,21 @@ func (j *judge) last(group []int, of string) {
 	if j.rules.Last > 1 {
 		why = fmt.Sprintf("one of the %d newest", j.rules.Last)
 	}
-	j.newestOf(group, j.rules.Last, why+of)
+	j.newestOf(group, j.rules.Last, why+of, j.rule)
 }
 
 // newestOf keeps so many of a group and, where suspect ones are among them, so many that are not.
-func (j *judge) newestOf(group []int, most int, why string) {
+func (j *judge) newestOf(group []int, most int, why string, keep func(i int, why string)) {
 	sound := 0
 	for n, i := range group {
 		suspect := j.list[i].Point.Suspect != ""
 		switch {
 		case n < most:
-			j.keep(i, why)
+			keep(i, why)
 		case sound >= most:
 			return
 		case !suspect:
-			j.keep(i, why+", not counting suspect ones")
+			keep(i, why+", not counting suspect ones")
 		}
 		if !suspect {
 			sound++
@@ -232,7 +238,7 @@ func (j *judge) oneOfEach(s span, group []int, of string) {
 		if b.best != b.newest {
 			word = "the best of "
 		}
-		j.keep(b.best, word+s.words(p.Time.In(j.zone))+of)
+		j.rule(b.best, word+s.words(p.Time.In(j.zone))+of)
 	}
 	for n, i := range group {
 		if b := in[n]; stays[b] && i != buckets[b].best && j.instead[i] == "" {

@@ -33,9 +33,6 @@ const (
 	going                       // by one that goes now
 )
 
-// named are the bits of an object that some recovery point names.
-const named = needed | marked | going
-
 // objects are all chunks and index pages that providers list or recovery points name. One takes some 100 bytes.
 type objects struct {
 	mu  sync.Mutex
@@ -185,7 +182,8 @@ func (r *removal) reach(ctx context.Context) (held string, err error) {
 const parallelManifests = 8
 
 func heldBy(err error) string {
-	return sentence("What is needed cannot be told, because not all of it can be read:", keepsake.Sentence(keepsake.MessageOf(err)))
+	return sentence("What is needed cannot be told, because not all of it can be read:",
+		keepsake.Sentence(keepsake.MessageOf(err)))
 }
 
 func (r *removal) reachPoint(ctx context.Context, m *repository.Manifest, as standing) error {

@@ -56,14 +56,14 @@ type Result struct {
 	Bytes   int64                     `json:"bytes_marked"`   // of these, at one provider
 	Removed []repository.RemovedPoint `json:"removed"`        // recovery points that are gone
 	Spared  []string                  `json:"spared"`         // that stay although they are to go, or were marked
-	Pending []Pending                 `json:"pending"`        // all that is marked now and still there
+	Pending []PendingPoint            `json:"pending"`        // all that is marked now and still there
 	Gone    []string                  `json:"gone"`           // all that a list names and no provider lists any more
 	Freed   []Freed                   `json:"freed"`          // by provider
 	Seconds float64                   `json:"seconds"`
 }
 
-// Pending is a recovery point that is marked.
-type Pending struct {
+// PendingPoint is a recovery point that is marked.
+type PendingPoint struct {
 	repository.RemovedPoint
 
 	Due time.Time `json:"due"` // before this time it does not go
@@ -111,7 +111,7 @@ func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) 
 		Marked:  []repository.RemovedPoint{},
 		Removed: []repository.RemovedPoint{},
 		Spared:  []string{},
-		Pending: []Pending{},
+		Pending: []PendingPoint{},
 		Gone:    []string{},
 		Freed:   []Freed{},
 	}
@@ -125,7 +125,7 @@ func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) 
 		return Result{}, err
 	}
 	if r.result.Held = held; held != "" {
-		track.Warnf("Nothing is removed. %s", held)
+		track.Reportedf("Nothing is removed. %s", held)
 	}
 	track.Stage(report.StageDone)
 	r.result.Seconds = by.Now().Sub(started).Seconds()
@@ -142,7 +142,7 @@ func (r *removal) act(ctx context.Context) error {
 	if !r.in.SweepOnly {
 		if err := r.mark(ctx); ctx.Err() == nil && err != nil {
 			r.result.Problem = keepsake.Sentence(keepsake.MessageOf(err))
-			r.track.Warnf("%s", r.result.Problem)
+			r.track.Reportedf("%s", r.result.Problem)
 		}
 	}
 	if !r.in.Preview {
@@ -164,13 +164,13 @@ func (r *removal) sumUp() {
 			case !there && r.due(l):
 				r.result.Gone = append(r.result.Gone, p.ID)
 			case there && !slices.Contains(r.result.Spared, p.ID):
-				r.result.Pending = append(r.result.Pending, Pending{p, l.Due})
+				r.result.Pending = append(r.result.Pending, PendingPoint{p, l.Due})
 			}
 		}
 	}
 	if r.result.List != "" {
 		for _, p := range r.result.Marked {
-			r.result.Pending = append(r.result.Pending, Pending{p, r.result.Due})
+			r.result.Pending = append(r.result.Pending, PendingPoint{p, r.result.Due})
 		}
 	}
 }
@@ -199,8 +199,8 @@ func (r *removal) look(ctx context.Context) (held string, err error) {
 	}
 	for _, id := range r.in.Known {
 		if len(r.points.At[id]) == 0 && r.lists.Removes(id) == nil {
-			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back short.",
-				id), nil
+			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back "+
+				"short.", id), nil
 		}
 	}
 	if err := r.choose(ctx); err != nil {

@@ -28,14 +28,24 @@ func (r *removal) sweep(ctx context.Context) error {
 	lists := slices.DeleteFunc(slices.Clone(r.lists.Lists), func(l *repository.Removal) bool { return !r.due(l) })
 	live := r.repo.Live()
 	freed := make([]Freed, len(live))
+	r.track.Update(func(s *report.Progress) {
+		for _, p := range live {
+			s.Providers = append(s.Providers, report.ProviderProgress{Name: p.Name, State: report.ItemRunning})
+		}
+	})
 	var g sync.WaitGroup
 	for i, p := range live {
 		g.Go(func() {
 			freed[i] = Freed{Provider: p.Name}
 			if err := r.sweepAt(ctx, p, lists, &freed[i]); err != nil && ctx.Err() == nil {
 				freed[i].Problem = replicas.Explain(err)
-				r.track.Warnf("Provider %s: not all of what goes went. %s", p.Name, freed[i].Problem)
+				r.track.Reportedf("Provider %s: not all of what goes went. %s", p.Name, freed[i].Problem)
 			}
+			r.track.Provider(p.Name, func(s *report.ProviderProgress) {
+				if s.State = report.ItemDone; freed[i].Problem != "" {
+					s.State, s.Error = report.ItemFailed, freed[i].Problem
+				}
+			})
 		})
 	}
 	g.Wait()
@@ -83,8 +93,8 @@ func (r *removal) short(p replicas.Provider) string {
 	if lacking == 0 {
 		return ""
 	}
-	return fmt.Sprintf("It does not list %s that recovery points there need, so nothing is deleted there. Repair it first.",
-		report.Plural(lacking, "object"))
+	return fmt.Sprintf("It does not list %s that recovery points there need, so nothing is deleted there. Repair it "+
+		"first.", report.Plural(lacking, "object"))
 }
 
 func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *repository.Removal, freed *Freed) error {
@@ -137,7 +147,7 @@ func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *reposit
 			freed.Bytes += size
 		}
 		keys, sizes = keys[n:], sizes[n:]
-		r.track.Provider(p.Name, func(s *report.ProviderProgress) { s.State = report.ItemRunning; s.Confirmed += int64(n) })
+		r.track.Provider(p.Name, func(s *report.ProviderProgress) { s.Confirmed += int64(n) })
 	}
 	return p.Store.Sync(ctx)
 }

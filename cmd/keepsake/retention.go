@@ -1,0 +1,152 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/wedsync/keepsake/internal/config"
+	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
+)
+
+type retentionCommands struct {
+	Show retentionShowCommand `cmd:"" help:"Say which recovery points stay, which go, and why. It changes nothing."`
+	Run  retentionRunCommand  `cmd:"" help:"Mark the recovery points that no rule keeps, and delete those whose grace period is over."`
+}
+
+// retentionNow is what the rules say at this moment of the recovery points that the repository holds.
+type retentionNow struct {
+	e       *engine.Engine
+	now     time.Time
+	on      bool // points go by themselves
+	tried   bool // other rules than the configuration's are tried
+	rules   policy.Retention
+	grace   time.Duration
+	pending engine.PendingRemovals
+	plan    policy.RetentionPlan
+	held    string // why nothing goes now, in sentences
+	stay    int
+	going   []policy.HeldPoint // what the rules let go, whether held or not
+}
+
+func (a *app) retentionNow(try func(*config.Retention) bool) (n retentionNow, err error) {
+	conf, err := a.config()
+	if err != nil {
+		return n, err
+	}
+	n.now = time.Now()
+	settings := conf.Retention
+	n.tried = try != nil && try(&settings)
+	schedule, _, err := conf.Schedule.Read()
+	if err != nil {
+		return n, err
+	}
+	n.on = settings.On()
+	if n.rules, n.grace, err = settings.Read(schedule.Zone); err != nil {
+		return n, err
+	}
+	if n.e, _, err = a.engine(); err != nil {
+		return n, err
+	}
+	list, err := n.e.ListPoints(a.ctx, "")
+	if err != nil {
+		return n, err
+	}
+	if n.pending, err = n.e.Removals(a.ctx); err != nil {
+		return n, err
+	}
+	facts := engine.RetentionFacts(list, n.pending)
+	facts.Failing = cmp.Or(facts.Failing, schedule.NoRecent(facts.Points, n.now))
+	n.plan = n.rules.Plan(facts, n.now)
+	if n.held = n.plan.Held; n.held == "" && facts.Failing != "" {
+		n.held = keepsake.Sentence("Nothing goes now: " + facts.Failing)
+	}
+	for _, v := range n.plan.Verdicts {
+		if v.Keep {
+			n.stay++
+		} else {
+			n.going = append(n.going, v.Point)
+		}
+	}
+	return n, nil
+}
+
+const minuteFormat = "2 January 2006 15:04 MST"
+
+func (n retentionNow) summary() string {
+	stay, verb := some(int64(n.stay), "recovery point"), "stay"
+	if n.stay == 1 {
+		verb = "stays"
+	}
+	if len(n.going) == 0 {
+		return fmt.Sprintf("%s %s, and none goes.", stay, verb)
+	}
+	goes := "go"
+	if len(n.going) == 1 {
+		goes = "goes"
+	}
+	return fmt.Sprintf("%s %s, and %s %s.", stay, verb, count(int64(len(n.going))), goes)
+}
+
+// printPending says what is marked and when it goes, and what of it stays after all.
+func (n retentionNow) printPending(a *app) {
+	goes := map[string]bool{}
+	for _, p := range n.going {
+		goes[p.ID] = true
+	}
+	for _, l := range n.pending.Lists {
+		what, verb := some(int64(len(l.Points)), "recovery point"), "are"
+		switch {
+		case len(l.Points) == 0:
+			what = some(l.Objects, "object") + " that no recovery point needs"
+			if l.Objects == 1 {
+				verb = "is"
+			}
+		case len(l.Points) == 1:
+			verb = "is"
+		}
+		a.printf("%s %s marked: %s.", what, verb, n.when(l.Due))
+		after := 0
+		for _, p := range l.Points {
+			if !goes[p.ID] {
+				after++
+			}
+		}
+		if after > 0 {
+			a.printf(" Of these, %s, because of the rules as they are now.", stayAfterAll(after))
+		}
+		a.printf("\n")
+	}
+	for _, words := range n.pending.Unread {
+		a.printf("%s\n", words)
+	}
+}
+
+func stayAfterAll(n int) string {
+	if n == 1 {
+		return "one stays after all"
+	}
+	return count(int64(n)) + " stay after all"
+}
+
+// when says when something goes that is marked.
+func (n retentionNow) when(due time.Time) string {
+	if !due.After(n.now) {
+		return "the next run deletes what still goes then"
+	}
+	return fmt.Sprintf("the first run after %s, in %s, deletes what still goes then",
+		due.In(n.rules.Zone).Format(minuteFormat), about(due.Sub(n.now)))
+}
+
+// about writes a time ahead without what does not matter of it.
+func about(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return some(int64(d/(24*time.Hour)), "day")
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d min", max(1, d/time.Minute))
+}
