@@ -13,15 +13,15 @@ var drawRetention = drawing{
 	noun:       "retention",
 	title:      always("Retention"),
 	unfinished: always("Whatever stays is whole. What was not deleted goes with the next retention."),
-	stopping: []string{"What was deleted is gone, and what stays is whole. The rest goes with the next retention, unless " +
-		"somebody locks it."},
+	stopping: []string{"What was deleted is gone, and what stays is whole. The rest goes with the next retention, " +
+		"unless somebody locks it."},
 	result: func(o console.Operation) *views.Result { return drawn(o.Retention, retentionResult) },
 	again: func(console.Operation) views.NextStep {
 		return views.NextStep{Text: "See what stays", URL: "/retention"}
 	},
 	facts: noFacts,
 	live:  liveDrawing{verb: ""},
-	degraded: func(o console.Operation) ui.Chip {
+	degraded: func(console.Operation) ui.Chip {
 		return ui.Chip{Tone: ui.ToneWarn, Text: "Not all of it went"}
 	},
 	steps: []engine.Stage{engine.StageChecking, engine.StageRemoving},
@@ -47,7 +47,8 @@ func retentionResult(r console.RetentionResult) *views.Result {
 	}
 	if len(r.Marked) > 0 || r.Objects > 0 {
 		out.Title = "Marked what goes next"
-		out.Text = "It goes a day later at the earliest. Until then it restores like any other, and whoever locks it keeps it."
+		out.Text = "It goes a day later at the earliest. Until then it restores like any other, and whoever locks it " +
+			"keeps it."
 		out.Figures = append(out.Figures, ui.Figure{Label: "That frees then", Value: format.Bytes(r.Bytes),
 			Hint: "at each provider"})
 	}

@@ -175,8 +175,8 @@ type RetentionState struct {
 	Next  time.Time  // when the next begins by itself; zero: none does
 }
 
-// GetRetention returns how retention stands. With rules it says what these would do. What is said of all recovery points
-// is for an actor who may see the whole platform.
+// GetRetention returns how retention stands. With rules it says what these would do. It is about all recovery points,
+// so only an actor who may see the whole platform gets it.
 func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, rules *policy.Retention) (
 	state RetentionState, err error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {

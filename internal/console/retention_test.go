@@ -193,7 +193,8 @@ func TestManyGoOnlyWhenSomebodyConfirms(t *testing.T) {
 	if _, err := c.StartRetention(t.Context(), token, s.Fingerprint); keepsake.CodeOf(err) != keepsake.CodeForbidden {
 		t.Errorf("with a token: %v", err)
 	}
-	if _, err := c.StartRetention(t.Context(), proven(time.Now()), "another"); keepsake.CodeOf(err) != keepsake.CodeConflict {
+	_, err = c.StartRetention(t.Context(), proven(time.Now()), "another")
+	if keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("what was not shown: %v", err)
 	}
 	o, err := c.StartRetention(t.Context(), proven(time.Now()), s.Fingerprint)
