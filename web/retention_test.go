@@ -67,7 +67,8 @@ func TestRetentionIsConfirmed(t *testing.T) {
 	s := signedIn(t)
 	judged(s, 40)
 	for _, form := range []url.Values{{"confirm": {"0123456789abcdef"}}, {}} {
-		if to := s.post("/retention", form).want(http.StatusSeeOther).header.Get("Location"); to != "/operations/retention-1" {
+		to := s.post("/retention", form).want(http.StatusSeeOther).header.Get("Location")
+		if to != "/operations/retention-1" {
 			t.Errorf("it leads to %s", to)
 		}
 	}

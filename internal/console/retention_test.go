@@ -80,7 +80,8 @@ func TestRetentionByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids = append(ids, await(t, c, o.ID, console.StateDone).Point)
-		if _, err := conn.Exec(t.Context(), `update weddings set couple = couple || '!' where id = $1`, len(ids)); err != nil {
+		_, err = conn.Exec(t.Context(), `update weddings set couple = couple || '!' where id = $1`, len(ids))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
