@@ -33,9 +33,9 @@ type RetentionPlan struct {
 	Figures   []ui.Figure
 	Months    []RetentionMonth
 	Older     string // how much is older than the months
-	Going     []RetentionPoint
-	More      string           // how many more go
-	Staying   []RetentionPoint // for a reason other than the counting rules
+	Going     []RetentionPoints
+	More      string            // how much more goes
+	Staying   []RetentionPoints // for a reason other than the rules that count
 	MoreStay  string
 }
 
@@ -53,14 +53,14 @@ type RetentionDay struct {
 	Some, All bool   // some stay; points go
 }
 
-// RetentionPoint is a recovery point and why it stays or goes.
-type RetentionPoint struct {
-	URL   string
-	When  ui.When
-	Type  string
+// RetentionPoints are recovery points of a day that stay, or go, for the same reason.
+type RetentionPoints struct {
+	URL   string // of the only one
+	Day   string
+	Count string
 	Why   string
-	Added string // bytes that it added when it was made
-	Goes  string // when, for one that is marked
+	Added string // bytes that they added when they were made
+	Goes  string // when, of those that are marked
 }
 
 // weeks cuts the cells of a month into rows.

@@ -130,10 +130,10 @@ func operationStories() map[string]story {
 		},
 		"schedule":        func(theme string) templ.Component { return schedulePage(theme, scheduled(0)) },
 		"schedule-fails":  func(theme string) templ.Component { return schedulePage(theme, scheduled(3)) },
-		"retention":       func(theme string) templ.Component { return retentionPage(theme, retained(60)) },
+		"retention":       func(theme string) templ.Component { return retentionPage(theme, retained(60, 100)) },
 		"retention-held":  func(theme string) templ.Component { return retentionPage(theme, retentionHeld()) },
 		"retention-large": func(theme string) templ.Component { return retentionPage(theme, retentionLarge()) },
-		"retention-empty": func(theme string) templ.Component { return retentionPage(theme, retained(0)) },
+		"retention-empty": func(theme string) templ.Component { return retentionPage(theme, retained(0, 100)) },
 		"schedule-off":    func(theme string) templ.Component { return schedulePage(theme, console.ScheduleState{}) },
 	}
 }

@@ -20,10 +20,10 @@ func retentionPage(theme string, s console.RetentionState) templ.Component {
 }
 
 // retained is a repository after so many days: a backup every quarter of an hour on Saturdays, every four hours
-// otherwise. Of what goes the older half is marked.
-func retained(days int) console.RetentionState {
+// otherwise. Of what goes the older half is marked. share is how many percent may go without somebody's word.
+func retained(days, share int) console.RetentionState {
 	rules := policy.DefaultRetention()
-	rules.Zone = time.UTC
+	rules.Zone, rules.MostShare, rules.MostCount = time.UTC, share, 10_000
 	var f policy.RetentionFacts
 	s := console.RetentionState{
 		Known: true,
@@ -63,14 +63,14 @@ func retained(days int) console.RetentionState {
 
 // retentionHeld is one that waits until backups work again, and for somebody's word.
 func retentionHeld() console.RetentionState {
-	s := retained(400)
+	s := retained(400, 100)
 	s.Plan.Held = "Nothing goes now: the last backup failed."
 	s.Rules.On = false
 	return s
 }
 
 func retentionLarge() console.RetentionState {
-	s := retained(90)
-	s.Fingerprint, s.Plan.Large = "0123456789abcdef", "It would remove 513 of 612 points; at most 306 go by themselves."
+	s := retained(90, 30)
+	s.Fingerprint = "0123456789abcdef"
 	return s
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	shownMonths = 6  // of the calendar
-	shownGoing  = 50 // recovery points of each list
+	shownRows   = 25 // of each list
 )
 
 // RetentionRules are the rules by their names in a form and in the API.
@@ -97,49 +97,30 @@ func retentionPlan(s console.RetentionState, clock format.Clock) views.Retention
 	vm := views.RetentionPlan{Simulated: s.Simulated}
 	var stay, going int
 	var freed int64
-	var staying []views.RetentionPoint
-	var left int
 	next := time.Time{}
+	goes, stays := alikes{}, alikes{}
 	for _, v := range s.Plan.Verdicts {
-		point := views.RetentionPoint{
-			URL:   PointURL(v.Point.ID),
-			When:  clock.When(v.Point.Time),
-			Type:  format.Title(string(v.Point.Type)),
-			Why:   format.Capital(strings.Join(v.Why, "; ")) + ".",
-			Added: format.Bytes(s.Bytes[v.Point.ID]),
-		}
+		day := dayOf(v.Point.Time, s.Rules.Zone)
 		if v.Keep {
 			stay++
-			switch own := ownReasons(v); {
-			case len(own) == 0:
-			case len(staying) == shownGoing:
-				left++
-			default:
-				point.Why = format.Capital(strings.Join(own, "; ")) + "."
-				staying = append(staying, point)
+			if !v.ByRule {
+				stays.add(v, day, "", s.Bytes[v.Point.ID])
 			}
 			continue
 		}
 		going++
 		freed += s.Bytes[v.Point.ID]
-		point.Goes = "Not marked yet"
+		when := "Not marked yet"
 		if at := s.Goes[v.Point.ID]; !at.IsZero() {
-			point.Goes = "After " + clock.Exact(at)
+			when = "After " + clock.Exact(at)
 			if next.IsZero() || at.Before(next) {
 				next = at
 			}
 		}
-		if len(vm.Going) < shownGoing {
-			vm.Going = append(vm.Going, point)
-		}
+		goes.add(v, day, when, s.Bytes[v.Point.ID])
 	}
-	vm.Staying = staying
-	if left > 0 {
-		vm.MoreStay = "The newest " + format.Count(shownGoing) + " of " + format.Count(int64(shownGoing+left))
-	}
-	if going > len(vm.Going) {
-		vm.More = "The newest " + format.Count(shownGoing) + " of " + format.Count(int64(going))
-	}
+	vm.Going, vm.More = goes.draw()
+	vm.Staying, vm.MoreStay = stays.draw()
 	vm.Figures = []ui.Figure{
 		{Label: "Recovery points", Value: format.Count(int64(stay + going))},
 		{Label: "Stay", Value: format.Count(int64(stay))},
@@ -150,19 +131,74 @@ func retentionPlan(s console.RetentionState, clock format.Clock) views.Retention
 	return vm
 }
 
+// dayOf is the day of a moment in a zone, as a moment in UTC.
+func dayOf(t time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.Local
+	}
+	y, m, d := t.In(zone).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// alikes gathers recovery points of one day that stay, or go, for the same reason.
+type alikes struct {
+	order []*alike
+	by    map[alikeKey]*alike
+}
+
+type alikeKey struct {
+	day       time.Time
+	why, goes string
+}
+
+type alike struct {
+	alikeKey
+
+	points int
+	bytes  int64
+	id     string // of the first
+}
+
+func (a *alikes) add(v policy.RetentionVerdict, day time.Time, goes string, bytes int64) {
+	key := alikeKey{day, format.Capital(strings.Join(v.Why, "; ")) + ".", goes}
+	g := a.by[key]
+	if g == nil {
+		if a.by == nil {
+			a.by = map[alikeKey]*alike{}
+		}
+		g = &alike{alikeKey: key, id: v.Point.ID}
+		a.by[key], a.order = g, append(a.order, g)
+	}
+	g.points++
+	g.bytes += bytes
+}
+
+// draw returns the newest of them, and says how many there are where that is not all.
+func (a *alikes) draw() (rows []views.RetentionPoints, more string) {
+	for _, g := range a.order[:min(len(a.order), shownRows)] {
+		row := views.RetentionPoints{
+			Day:   g.day.Format("Mon 2 Jan 2006"),
+			Count: format.Count(int64(g.points)),
+			Why:   g.why,
+			Added: format.Bytes(g.bytes),
+			Goes:  g.goes,
+		}
+		if g.points == 1 {
+			row.URL = PointURL(g.id)
+		}
+		rows = append(rows, row)
+	}
+	if len(a.order) > shownRows {
+		more = fmt.Sprintf("The newest %d of %s lines", shownRows, format.Count(int64(len(a.order))))
+	}
+	return rows, more
+}
+
 func goesHint(next time.Time, clock format.Clock) string {
 	if next.IsZero() {
 		return ""
 	}
 	return "the first " + clock.Relative(next)
-}
-
-// ownReasons are the reasons of a point that stays which are about itself, and not about its place among others.
-func ownReasons(v policy.RetentionVerdict) (own []string) {
-	if v.ByRule {
-		return nil
-	}
-	return v.Why
 }
 
 func dayWords(day time.Time, stay, gone int) string {
@@ -181,16 +217,11 @@ func dayWords(day time.Time, stay, gone int) string {
 func retentionMonths(s console.RetentionState) (months []views.RetentionMonth, older string) {
 	type count struct{ stay, gone int }
 	days := map[time.Time]count{}
-	zone := s.Rules.Zone
-	if zone == nil {
-		zone = time.Local
-	}
 	var order []time.Time // first days of months, the newest first
 	var stay, gone int
 	for _, v := range s.Plan.Verdicts {
-		at := v.Point.Time.In(zone)
-		day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
-		month := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+		day := dayOf(v.Point.Time, s.Rules.Zone)
+		month := day.AddDate(0, 0, 1-day.Day())
 		if !slices.Contains(order, month) {
 			if len(order) == shownMonths {
 				if v.Keep {
