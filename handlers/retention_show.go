@@ -67,7 +67,7 @@ func RulesOf(value func(name string) string, rules policy.Retention) (*policy.Re
 		}
 	}
 	hours := int(rules.Within / time.Hour)
-	if wrong := read(draw.WithinRule, "All that are younger than", &hours); wrong != "" {
+	if wrong := read(draw.WithinRule, "All younger than", &hours); wrong != "" {
 		return nil, wrong
 	}
 	if !named {

@@ -24,13 +24,13 @@ var RetentionRules = []struct {
 	Name, Label, Unit string
 	Of                func(*policy.Retention) *int
 }{
-	{"last", "The newest", "recovery points", func(r *policy.Retention) *int { return &r.Last }},
+	{"last", "The newest", "points", func(r *policy.Retention) *int { return &r.Last }},
 	{"hourly", "One an hour", "hours", func(r *policy.Retention) *int { return &r.Hourly }},
 	{"daily", "One a day", "days", func(r *policy.Retention) *int { return &r.Daily }},
 	{"weekly", "One a week", "weeks", func(r *policy.Retention) *int { return &r.Weekly }},
 	{"monthly", "One a month", "months", func(r *policy.Retention) *int { return &r.Monthly }},
 	{"yearly", "One a year", "years", func(r *policy.Retention) *int { return &r.Yearly }},
-	{"milestone_days", "Of milestones, after the wedding", "days",
+	{"milestone_days", "Of milestones, until", "days after",
 		func(r *policy.Retention) *int { return &r.MilestoneDays }},
 }
 
@@ -68,7 +68,7 @@ func Retention(shell views.Shell, s console.RetentionState, clock format.Clock) 
 		vm.Rules = append(vm.Rules, views.RetentionRule{Name: r.Name, Label: r.Label, Unit: r.Unit,
 			Value: strconv.Itoa(*r.Of(&rules))})
 	}
-	vm.Rules = slices.Insert(vm.Rules, 1, views.RetentionRule{Name: WithinRule, Label: "All that are younger than",
+	vm.Rules = slices.Insert(vm.Rules, 1, views.RetentionRule{Name: WithinRule, Label: "All younger than",
 		Unit: "hours", Value: strconv.Itoa(int(rules.Within.Hours()))})
 	vm.Plan = retentionPlan(s, clock)
 	return vm
