@@ -117,7 +117,7 @@ func rules() []rule {
 	engine := under("internal/engine")
 	postgres := under("internal/engine/platform", "internal/engine/pgtool",
 		"internal/engine/target", "github.com/jackc/pgx")
-	verbs := []string{"snapshot", "verify", "restore", "scoped", "weddings", "check"}
+	verbs := []string{"snapshot", "verify", "removal", "restore", "scoped", "weddings", "check"}
 	screens := under("web", "handlers", "views", "static", "cmd", echo)
 	all := []rule{
 		{"the leaf stands on the standard library alone", under("internal/keepsake"),
@@ -137,7 +137,8 @@ func rules() []rule {
 			under("internal/engine/platform", "internal/engine/repository", "internal/engine/storage"),
 			func(p string) bool { return p == "internal/engine" || p == "internal/engine/target" }},
 		{"the format, the stores and what they hold know nothing of PostgreSQL",
-			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas", "internal/engine/verify"),
+			under("internal/engine/repository", "internal/engine/storage", "internal/engine/replicas", "internal/engine/verify",
+				"internal/engine/removal"),
 			postgres},
 		{"the repository at its providers knows nobody who uses it", under("internal/engine/replicas"), func(p string) bool {
 			below := under("internal/engine/replicas", "internal/engine/report",
@@ -248,6 +249,7 @@ func TestRulesCanBreak(t *testing.T) {
 		{"internal/engine/snapshot", "internal/engine", "a verb of the engine"},
 		{"internal/engine/verify", "internal/engine/snapshot", "a verb of the engine"},
 		{"internal/engine/verify", "github.com/jackc/pgx/v5", "of PostgreSQL"},
+		{"internal/engine/removal", "internal/engine/platform", "of PostgreSQL"},
 		{"internal/engine/restore", "internal/engine/verify", "a verb of the engine"},
 		{"internal/engine/scoped", "internal/engine/restore", "a verb of the engine"},
 		{"internal/engine/platform", "internal/engine/snapshot", "nothing below"},
