@@ -83,3 +83,17 @@ func TestRetentionIsConfirmed(t *testing.T) {
 		t.Errorf("it leads to %s", to)
 	}
 }
+
+// TestAPointThatGoesSaysSo, and how to keep it.
+func TestAPointThatGoesSaysSo(t *testing.T) {
+	t.Parallel()
+	s := signedIn(t)
+	p := &s.console.points[0]
+	p.GoesAfter, p.GoesBecause = moment.Add(21*time.Hour), "a newer point of that day stays"
+	s.get("/points/"+p.ID).says("Retention removes this recovery point", "because a newer point of that day stays",
+		"Keep it whatever the retention rules say").one("a", "href", "/retention")
+	p.Locked = true
+	if strings.Contains(s.get("/points/"+p.ID).text(), "Retention removes this") {
+		t.Error("a point that is locked is said to go")
+	}
+}

@@ -244,6 +244,7 @@ type Point struct {
 	Operation string             `json:"operation,omitempty" doc:"The backup that made it"`
 	LastTest  *Test              `json:"last_test,omitempty" doc:"Its newest proof or failure; absent: it was never tested"`
 	Proof     *engine.PointProof `json:"proof,omitempty" doc:"What the newest verification found"`
+	GoesAfter *time.Time         `json:"goes_after,omitempty" doc:"Retention removes it, and not before"`
 }
 
 // PointWedding is a wedding that a recovery point was made for.
@@ -264,6 +265,7 @@ func pointOf(p console.Point) Point {
 		Platform:  p.Platform,
 		Operation: p.Operation,
 		Proof:     p.Proof,
+		GoesAfter: moment(p.GoesAfter),
 	}
 	if out.Copies == nil {
 		out.Copies = []keepsake.Copy{}

@@ -94,6 +94,21 @@ func labelsText(labels map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
+// goesNotice says that retention removes a recovery point, and how to keep it.
+func goesNotice(p console.Point, clock format.Clock) []ui.Notice {
+	if p.GoesAfter.IsZero() || p.Locked {
+		return nil
+	}
+	return []ui.Notice{{
+		Tone:  ui.ToneWarn,
+		Title: "Retention removes this recovery point",
+		Text: "It goes after " + clock.Exact(p.GoesAfter) + ", because " + p.GoesBecause + ". To keep it, tick Keep it " +
+			"whatever the retention rules say below.",
+		Href: "/retention",
+		Link: "What stays, and why",
+	}}
+}
+
 // SuspectNotice says that a recovery point may show damage; of another one it says nothing.
 func SuspectNotice(p console.Point) []ui.Notice {
 	if !p.Suspect() {
@@ -159,6 +174,7 @@ func askedNotices(o console.Operation, clock format.Clock) (out []ui.Notice) {
 func pointNotices(d console.PointDetail, clock format.Clock) []ui.Notice {
 	var out []ui.Notice
 	out = append(out, SuspectNotice(d.Point)...)
+	out = append(out, goesNotice(d.Point, clock)...)
 	out = append(out, PassedNotices(d.Passed, clock)...)
 	out = append(out, UnreadNotice(d)...)
 	if t := d.Point.LastTest; t != nil && t.Failed() {

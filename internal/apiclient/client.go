@@ -1500,8 +1500,8 @@ type OrganizationListBody struct {
 	Organizations []Organization `json:"organizations"`
 }
 
-// Pending defines model for Pending.
-type Pending struct {
+// PendingPoint defines model for PendingPoint.
+type PendingPoint struct {
 	Due time.Time `json:"due"`
 	ID  string    `json:"id"`
 	Why string    `json:"why"`
@@ -1549,17 +1549,20 @@ type PlannedDay struct {
 
 // Point defines model for Point.
 type Point struct {
-	BytesNew    int64              `json:"bytes_new"`
-	BytesRead   int64              `json:"bytes_read"`
-	BytesStored int64              `json:"bytes_stored"`
-	Chunks      int64              `json:"chunks"`
-	ChunksNew   int64              `json:"chunks_new"`
-	Copies      []Copy             `json:"copies"`
-	Database    string             `json:"database"`
-	Doubts      *[]Doubt           `json:"doubts,omitempty"`
-	ID          string             `json:"id"`
-	Labels      *map[string]string `json:"labels,omitempty"`
-	Lacks       *string            `json:"lacks,omitempty"`
+	BytesNew    int64    `json:"bytes_new"`
+	BytesRead   int64    `json:"bytes_read"`
+	BytesStored int64    `json:"bytes_stored"`
+	Chunks      int64    `json:"chunks"`
+	ChunksNew   int64    `json:"chunks_new"`
+	Copies      []Copy   `json:"copies"`
+	Database    string   `json:"database"`
+	Doubts      *[]Doubt `json:"doubts,omitempty"`
+
+	// GoesAfter Retention removes it, and not before
+	GoesAfter *time.Time         `json:"goes_after,omitempty"`
+	ID        string             `json:"id"`
+	Labels    *map[string]string `json:"labels,omitempty"`
+	Lacks     *string            `json:"lacks,omitempty"`
 
 	// LastTest Its newest proof or failure; absent: it was never tested
 	LastTest    *Test     `json:"last_test,omitempty"`
@@ -1594,17 +1597,20 @@ type Point struct {
 
 // PointDetail defines model for PointDetail.
 type PointDetail struct {
-	BytesNew    int64              `json:"bytes_new"`
-	BytesRead   int64              `json:"bytes_read"`
-	BytesStored int64              `json:"bytes_stored"`
-	Chunks      int64              `json:"chunks"`
-	ChunksNew   int64              `json:"chunks_new"`
-	Copies      []Copy             `json:"copies"`
-	Database    string             `json:"database"`
-	Doubts      *[]Doubt           `json:"doubts,omitempty"`
-	ID          string             `json:"id"`
-	Labels      *map[string]string `json:"labels,omitempty"`
-	Lacks       *string            `json:"lacks,omitempty"`
+	BytesNew    int64    `json:"bytes_new"`
+	BytesRead   int64    `json:"bytes_read"`
+	BytesStored int64    `json:"bytes_stored"`
+	Chunks      int64    `json:"chunks"`
+	ChunksNew   int64    `json:"chunks_new"`
+	Copies      []Copy   `json:"copies"`
+	Database    string   `json:"database"`
+	Doubts      *[]Doubt `json:"doubts,omitempty"`
+
+	// GoesAfter Retention removes it, and not before
+	GoesAfter *time.Time         `json:"goes_after,omitempty"`
+	ID        string             `json:"id"`
+	Labels    *map[string]string `json:"labels,omitempty"`
+	Lacks     *string            `json:"lacks,omitempty"`
 
 	// LastTest Its newest proof or failure; absent: it was never tested
 	LastTest *Test `json:"last_test,omitempty"`
@@ -1981,7 +1987,7 @@ type RetentionResult struct {
 	List          *string        `json:"list,omitempty"`
 	Marked        []RemovedPoint `json:"marked"`
 	ObjectsMarked int64          `json:"objects_marked"`
-	Pending       []Pending      `json:"pending"`
+	Pending       []PendingPoint `json:"pending"`
 	Points        int64          `json:"points"`
 	Problem       *string        `json:"problem,omitempty"`
 	Removed       []RemovedPoint `json:"removed"`

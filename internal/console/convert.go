@@ -124,6 +124,7 @@ func pointOf(r sqlcgen.RecoveryPoint) (Point, error) {
 		return p, fmt.Errorf("decode the weddings of recovery point %s: %w", r.ID, err)
 	}
 	p.Weddings = metadata.Weddings
+	p.GoesAfter, p.GoesBecause = deref(r.GoesAfter), r.GoesBecause
 	if len(r.DataCompleteness) > 0 {
 		p.Proof = &engine.PointProof{}
 		if err := json.Unmarshal(r.DataCompleteness, p.Proof); err != nil {

@@ -56,6 +56,9 @@ func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, actio
 		if because != "" {
 			row.State = string(StateProposed)
 		}
+		if err := c.mustStay(ctx, row); err != nil {
+			return row.ID, err
+		}
 		if err := tx.InsertOperation(ctx, row); err != nil {
 			return row.ID, aboutKind(Kind(row.Kind)).Refusal(err)
 		}

@@ -162,10 +162,19 @@ func (f *fakeEngine) Remove(_ context.Context, in engine.RemovalInput, _ engine.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.removals = append(f.removals, in)
-	if f.remove == nil {
+	remove := f.remove
+	f.mu.Unlock()
+	defer f.mu.Lock()
+	if remove == nil {
 		return engine.RemovalResult{Pending: []engine.PendingPoint{}}, nil
 	}
-	return f.remove(in), nil
+	return remove(in), nil
+}
+
+func (f *fakeEngine) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
 }
 
 func (f *fakeEngine) Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error) {

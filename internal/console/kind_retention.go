@@ -73,6 +73,32 @@ func (c *Console) startRetention(ctx context.Context, actor keepsake.Actor, p *p
 	return c.enqueue(ctx, actor, audit.RetentionStart, detail, row)
 }
 
+// mustStay refuses a restore from a recovery point that is marked while a retention runs. A retention that begins later
+// finds the restore, and leaves its point alone.
+func (c *Console) mustStay(ctx context.Context, row sqlcgen.InsertOperationParams) error {
+	if kind := Kind(row.Kind); kind != KindRestore && kind != KindScoped || row.PointID == "" {
+		return nil
+	}
+	goes := false
+	// Whoever sees one organization sees neither the point nor who has the slot.
+	err := c.db.InTx(ctx, keepsake.System("retention"), func(tx db.Tx) error {
+		point, err := tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: row.PointID, Platform: row.Platform})
+		if err == nil && point.GoesAfter != nil {
+			_, err = tx.GetSlotHolder(ctx, sqlcgen.GetSlotHolderParams{Platform: row.Platform, Name: retentionSlot})
+			goes = err == nil
+		}
+		if db.IsNoRows(err) {
+			return nil // one that the console does not know is judged by whoever reads it
+		}
+		return err
+	})
+	if err != nil || !goes {
+		return err
+	}
+	return keepsake.Errorf(keepsake.CodeConflict, "Retention runs and may be removing recovery point %s, so nothing was "+
+		"started. Wait until it is done, or take another recovery point.", row.PointID)
+}
+
 // RetentionResult is the report of a retention.
 type RetentionResult struct {
 	engine.RemovalResult

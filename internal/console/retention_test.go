@@ -231,6 +231,44 @@ func TestWhatARestoreUsesStays(t *testing.T) {
 	if got := goesOf(e.removals[0]); !slices.Equal(got, []string{ids[0], ids[2]}) {
 		t.Errorf("%v go", got)
 	}
+
+	// Nobody begins to restore what a retention that runs may be removing.
+	marked := engine.RemovalResult{Pending: []engine.PendingPoint{{
+		RemovedPoint: engine.RemovedPoint{ID: ids[0], Why: "no rule reaches back that far"},
+		Due:          time.Now().Add(time.Hour),
+	}}}
+	e.set(func() { e.remove = func(engine.RemovalInput) engine.RemovalResult { return marked } })
+	run := func() console.Operation {
+		o, err := c.StartRetention(t.Context(), proven(time.Now()), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	await(t, c, run().ID, console.StateDone)
+	if p, err := c.GetPoint(t.Context(), admin, ids[0]); err != nil || p.Point.GoesAfter.IsZero() ||
+		p.Point.GoesBecause == "" {
+		t.Fatalf("the point does not say that it goes: %+v, %v", p.Point, err)
+	}
+	reached, release := make(chan struct{}), make(chan struct{})
+	e.set(func() {
+		e.remove = func(engine.RemovalInput) engine.RemovalResult { close(reached); <-release; return marked }
+	})
+	o := run()
+	<-reached
+	start := func(point string) error {
+		_, err := c.StartRestore(t.Context(), proven(time.Now()), console.StartRestoreInput{Point: point, Database: "two",
+			Confirmation: "two", Scope: keepsake.Everything()})
+		return err
+	}
+	if err := start(ids[0]); keepsake.CodeOf(err) != keepsake.CodeConflict {
+		t.Errorf("a restore of what goes: %v", err)
+	}
+	if err := start(ids[5]); err != nil {
+		t.Errorf("a restore of what stays: %v", err)
+	}
+	close(release)
+	await(t, c, o.ID, console.StateDone)
 }
 
 // TestNothingGoesWhileBackupsFail, nor while the newest recovery point is suspect or old. The page says why.

@@ -221,6 +221,9 @@ type Point struct {
 	Platform  string
 	Operation string     // id of the backup that made it; empty for one found in the repository
 	LastTest  *PointTest // the newest that passed or failed; nil: none did
+	// GoesAfter is before when retention does not remove it, for GoesBecause; zero: it is not marked.
+	GoesAfter   time.Time
+	GoesBecause string
 	// Proof is what the newest verification that could ask every provider found. It is nil where there is none.
 	Proof *engine.PointProof
 }
