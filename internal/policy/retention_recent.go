@@ -3,8 +3,8 @@ package policy
 import "time"
 
 // NoRecent says that the newest recovery point that holds everything is a day older than any rhythm of the schedule
-// asks for, and than eight days, "" where it is not. Then what is there is all there is. Why there is nothing newer is not
-// known here.
+// asks for, and than eight days, "" where it is not. Then what is there is all there is. Why there is nothing newer is
+// not known here.
 func (s Schedule) NoRecent(points []HeldPoint, now time.Time) string {
 	const (
 		spare    = oneDay
