@@ -32,13 +32,19 @@ func TestSchedulePage(t *testing.T) {
 		},
 		Last:    &console.Operation{ID: "7", Kind: console.KindBackup, State: console.StateDone, OK: true},
 		Counted: moment.Add(-3 * time.Minute),
-		Days:    []policy.PlannedDay{{Date: "2026-12-05", Backups: 96, Full: 1, Why: next.Why()}},
-		Ahead:   214,
-		Full:    4,
+		Days: []policy.PlannedDay{
+			{Date: "2026-12-05", Backups: 96, Full: 1, Why: next.Why()},
+			{Date: "2026-12-06", Backups: 6, Why: "every 4 hours"},
+			{Date: "2026-12-07", Backups: 6, Why: "every 4 hours"},
+			{Date: "2026-12-08", Backups: 6, Why: "every 4 hours"},
+			{Date: "2026-12-10", Backups: 6, Why: "every 4 hours"},
+		},
+		Ahead: 214,
+		Full:  4,
 	}
 	s.get("/schedule").says("in 12 min", "UTC", "every 15 minutes, because 9 weddings are today or tomorrow",
 		"As the platform said 3 min ago", "Decides now", "214 backups within the next 30 days, 4 of them full",
-		"Sat 5 Dec 2026", "96, 1 of them full", "Every 4 hours", "is over, for 90 days", "97",
+		"Sat 5 Dec 2026", "96, 1 of them full", "Sun 6 Dec 2026 to Tue 8 Dec 2026 6 a day", "Thu 10 Dec 2026 6 ", "Every 4 hours", "is over, for 90 days", "97",
 		"Never").one("a", "href", "/operations/7")
 	s.console.schedule.Failures, s.console.schedule.Schedule.Paused = 3, moment.Add(time.Hour)
 	s.console.schedule.Next.At = moment.Add(-time.Second)

@@ -50,9 +50,7 @@ func Schedule(shell views.Shell, s console.ScheduleState, clock format.Clock) vi
 	if !s.Counted.IsZero() {
 		vm.Counted = "As the platform said " + clock.Relative(s.Counted)
 	}
-	for _, d := range s.Days {
-		vm.Days = append(vm.Days, scheduledDay(d))
-	}
+	vm.Days = scheduledDays(s.Days)
 	vm.Ahead = fmt.Sprintf("%s within the next 30 days, %s of them full",
 		format.Plural(int64(s.Ahead), "backup", "backups"), format.Count(int64(s.Full)))
 	return vm
@@ -125,11 +123,41 @@ func scheduledBackup(n policy.NextBackup, clock format.Clock) views.ScheduledBac
 	return views.ScheduledBackup{When: clock.When(n.At), Text: text + "."}
 }
 
-func scheduledDay(d policy.PlannedDay) views.ScheduledDay {
-	out := views.ScheduledDay{Date: d.Date, Backups: format.Count(int64(d.Backups)), Why: format.Title(d.Why)}
-	if day, err := time.Parse(time.DateOnly, d.Date); err == nil {
-		out.Date = day.Format("Mon 2 Jan 2006")
+// scheduledDays draws days that follow each other and are alike as one line.
+func scheduledDays(days []policy.PlannedDay) (rows []views.ScheduledDay) {
+	for len(days) > 0 {
+		n := 1
+		for n < len(days) && alikeDays(days[n-1], days[n]) {
+			n++
+		}
+		row := scheduledDay(days[0])
+		if n > 1 {
+			row.Date = dayWithYear(days[0].Date) + " to " + dayWithYear(days[n-1].Date)
+			row.Backups += " a day"
+		}
+		rows, days = append(rows, row), days[n:]
 	}
+	return rows
+}
+
+// alikeDays reports whether b is the day after a and has as many backups for the same reason.
+func alikeDays(a, b policy.PlannedDay) bool {
+	from, err := time.Parse(time.DateOnly, a.Date)
+	return err == nil && from.AddDate(0, 0, 1).Format(time.DateOnly) == b.Date && a.Backups == b.Backups &&
+		a.Full == b.Full && a.Why == b.Why
+}
+
+func dayWithYear(date string) string {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return date
+	}
+	return day.Format("Mon 2 Jan 2006")
+}
+
+func scheduledDay(d policy.PlannedDay) views.ScheduledDay {
+	out := views.ScheduledDay{Date: dayWithYear(d.Date), Backups: format.Count(int64(d.Backups)),
+		Why: format.Title(d.Why)}
 	switch {
 	case d.Full == 1 && d.Backups == 1:
 		out.Backups += ", a full one"
