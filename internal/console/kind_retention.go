@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/db/sqlcgen"
@@ -107,6 +108,17 @@ type RetentionResult struct {
 	Large  string `json:"large,omitempty"` // why a person has to confirm the rest, a sentence
 }
 
+// left says in words what was not marked, or did not go, although it was to.
+func (r RetentionResult) left() string {
+	words := r.Problem
+	for _, f := range r.Freed {
+		if f.Problem != "" {
+			words += " Provider " + f.Provider + ": " + f.Problem
+		}
+	}
+	return strings.TrimSpace(words)
+}
+
 // retentions is the kind of operation that takes recovery points away which no rule keeps.
 type retentions struct{ c *Console }
 
@@ -159,12 +171,9 @@ func (k retentions) Run(ctx context.Context, row operation.Operation, r report.R
 
 func (retentions) report(result RetentionResult) operation.Report {
 	var bytes int64
-	words := result.Problem
+	words := result.left()
 	for _, f := range result.Freed {
 		bytes += f.Bytes
-		if f.Problem != "" {
-			words += " Provider " + f.Provider + ": " + f.Problem
-		}
 	}
 	ok := result.Held == "" && words == ""
 	out := operation.Report{
@@ -221,6 +230,11 @@ func (retentions) Describe(row operation.Operation, e *audit.Entry) {
 	e.Detail["marked"] = len(o.Retention.Marked)
 	if o.Retention.Held != "" {
 		e.Detail["held"] = o.Retention.Held
+	}
+	// That backups fail, or that a person is needed, others say; that a provider keeps what is to go nobody else does.
+	if words := o.Retention.left(); words != "" {
+		e.Detail["left"] = words
+		e.FellShort()
 	}
 }
 
