@@ -23,7 +23,7 @@ type object struct {
 	size   int64
 }
 
-// standing says which recovery points name an object.
+// standing says which recovery points name an object. Of those the lowest bit weighs most.
 type standing uint8
 
 const (
@@ -67,13 +67,13 @@ func (o *objects) list(ctx context.Context, p replicas.Provider, bit uint16) err
 }
 
 // names records that a recovery point of some standing names an object, and that its providers must have it. It reports
-// whether that is news for what lies below: of an object that was whole, all of that is known. Points that stay come
-// first, so that what was whole before weighs as much.
+// whether that is news for what lies below: of an object that was whole, all of that is known, unless the point weighs
+// more than those that named it before.
 func (o *objects) names(ref repository.Ref, is standing, want uint16, complete bool) (news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	x := o.all[ref.ID]
-	news = x.is&whole == 0 || x.want|want != x.want
+	news = x.is&whole == 0 || x.want|want != x.want || x.is&named&(is|(is-1)) == 0
 	x.is, x.want = x.is|is, x.want|want
 	if complete {
 		x.is |= whole
