@@ -174,10 +174,10 @@ func deleteAll(ctx context.Context, p replicas.Provider, keys []string) error {
 	return g.Wait()
 }
 
-// dropExpired takes lists away that count no longer.
+// dropExpired takes lists away by which nobody can delete any more.
 func (r *removal) dropExpired(ctx context.Context) {
 	for _, l := range r.lists.Lists {
-		if r.now.Before(l.Expires) {
+		if r.now.Before(l.Expires.Add(rests)) {
 			continue
 		}
 		for _, p := range r.repo.Live() {
