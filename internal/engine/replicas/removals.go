@@ -48,18 +48,20 @@ type removalCache struct {
 }
 
 // ReadRemovals reads every removal list at these providers. A list that lies somewhere counts everywhere, whatever its
-// dates say, because clocks differ.
+// dates say, because clocks differ. A provider that does not give a list that it has counts as one that could not be
+// asked.
 func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (*Removals, error) {
 	places, failed := ListEverywhere(ctx, providers, repository.RemovalPrefix, isRemoval)
 	x := newRemovals()
 	x.Failed = failed
 	for _, key := range slices.Sorted(maps.Keys(places)) {
 		x.seen[key] = true
-		list, err := s.readRemoval(ctx, r, places[key], key)
+		list, unsure, err := s.readRemoval(ctx, r, places[key], key)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
+			maps.Copy(x.Failed, unsure) // it may open there later, and then a sweep goes by it
 			// A sweep goes by lists that open at the provider itself, so this one deletes nothing.
 			x.Unread = append(x.Unread, keepsake.Sentence("The removal list "+key+" does not open: "+Explain(err)))
 			continue
@@ -97,24 +99,32 @@ func (x *Removals) Spares(refs []*repository.Ref) bool {
 	return !slices.ContainsFunc(refs, func(r *repository.Ref) bool { return x.condemned[r.ID] })
 }
 
-// readRemoval reads a list from the first provider that has a sound copy.
+// readRemoval reads a list from the first provider that has a sound copy. Where none has, unsure are the providers that
+// may have one all the same.
 func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key string) (list *repository.Removal,
-	err error) {
+	unsure map[string]error, err error) {
 	s.removals.mu.Lock()
 	list = s.removals.lists[key]
 	s.removals.mu.Unlock()
 	if list != nil {
-		return list, nil
+		return list, nil, nil
 	}
+	unsure = map[string]error{}
 	q := FirstSound[[]byte]{What: "removal lists"}
-	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) { return p.Store.Get(ctx, key, repository.MaxRemoval) }
+	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
+		return p.Store.Get(ctx, key, repository.MaxRemoval)
+	}
 	q.Sound = func(_ Provider, sealed []byte) (err error) {
 		list, err = r.Keys.OpenRemoval(key, sealed)
 		return err
 	}
-	q.Failed = func(_ Provider, failed error) { err = failed }
+	q.Failed = func(p Provider, failed error) {
+		if err = failed; !isDamage(failed) {
+			unsure[p.Name] = failed
+		}
+	}
 	if !q.Read(ctx, holders) {
-		return nil, firstError(ctx.Err(), err, errWrongBytes)
+		return nil, unsure, firstError(ctx.Err(), err, errWrongBytes)
 	}
 	s.removals.mu.Lock()
 	defer s.removals.mu.Unlock()
@@ -122,7 +132,7 @@ func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key 
 		s.removals.lists = map[string]*repository.Removal{}
 	}
 	s.removals.lists[key] = list
-	return list, nil
+	return list, nil, nil
 }
 
 // forgetRemovals drops lists that lie nowhere any more.
@@ -155,7 +165,7 @@ func (s *Set) stillSpared(ctx context.Context, r *Repo, p Provider, known *Remov
 		return err
 	}
 	for key, holders := range places {
-		list, err := s.readRemoval(ctx, r, holders, key)
+		list, _, err := s.readRemoval(ctx, r, holders, key)
 		if err != nil {
 			return err
 		}
