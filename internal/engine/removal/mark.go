@@ -51,8 +51,8 @@ func (r *removal) mark(ctx context.Context) error {
 				err = p.Store.Sync(gctx)
 			}
 			if err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable, "provider %s did not take the removal list, so nothing goes there: %s",
-					p.Name, replicas.Explain(err))
+				return keepsake.Errorf(keepsake.CodeUnavailable,
+					"provider %s did not take the removal list, so nothing goes there: %s", p.Name, replicas.Explain(err))
 			}
 			return nil
 		})
@@ -98,7 +98,7 @@ func (r *removal) lastList() (id string) {
 	return id
 }
 
-// condemn fills the list, and returns the size of what it condemns, in bytes at one provider, and how much is left over.
+// condemn fills the list. It returns the size of what it condemns, in bytes at one provider, and how much is left over.
 func (r *removal) condemn(l *repository.Removal) (size int64, left int) {
 	leftLong := map[repository.ChunkID]bool{}
 	noted := map[repository.ChunkID]bool{}
@@ -110,7 +110,8 @@ func (r *removal) condemn(l *repository.Removal) (size int64, left int) {
 			}
 		}
 	}
-	ids := slices.SortedFunc(maps.Keys(r.objects.all), func(a, b repository.ChunkID) int { return bytes.Compare(a[:], b[:]) })
+	ids := slices.SortedFunc(maps.Keys(r.objects.all),
+		func(a, b repository.ChunkID) int { return bytes.Compare(a[:], b[:]) })
 	for _, id := range ids {
 		x := r.objects.all[id]
 		switch {

@@ -36,7 +36,7 @@ const (
 // named are the bits of an object that some recovery point names.
 const named = needed | marked | going
 
-// objects are all chunks and index pages that providers list or recovery points name. One takes some 100 bytes.
+// objects are all chunks and index pages that providers list or recovery points name. One takes some 100 bytes here.
 type objects struct {
 	mu  sync.Mutex
 	all map[repository.ChunkID]object
@@ -185,7 +185,8 @@ func (r *removal) reach(ctx context.Context) (held string, err error) {
 const parallelManifests = 8
 
 func heldBy(err error) string {
-	return sentence("What is needed cannot be told, because not all of it can be read:", keepsake.Sentence(keepsake.MessageOf(err)))
+	return sentence("What is needed cannot be told, because not all of it can be read:",
+		keepsake.Sentence(keepsake.MessageOf(err)))
 }
 
 func (r *removal) reachPoint(ctx context.Context, m *repository.Manifest, as standing) error {
@@ -197,8 +198,8 @@ func (r *removal) reachPoint(ctx context.Context, m *repository.Manifest, as sta
 		return err
 	}
 	want := uint16(0)
-	if as != going {
-		for _, p := range r.points.Holders(live, m.ID) {
+	for _, p := range r.points.Holders(live, m.ID) {
+		if as != going || r.goesAt(p, m.ID) == nil {
 			want |= r.bit(p)
 		}
 	}

@@ -167,8 +167,8 @@ func (r *removal) look(ctx context.Context) (held string, err error) {
 	}
 	for _, id := range r.in.Known {
 		if len(r.points.At[id]) == 0 && r.lists.Removes(id) == nil {
-			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back short.",
-				id), nil
+			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back "+
+				"short.", id), nil
 		}
 	}
 	r.choose()
@@ -202,13 +202,13 @@ func (r *removal) choose() {
 		toGo[p.ID] = true
 	}
 	for _, id := range r.points.NewestFirst() {
-		list := r.lists.Removes(id)
+		lists := r.lists.Naming(id)
 		switch {
-		case list == nil && toGo[id]:
+		case len(lists) == 0 && toGo[id]:
 			r.marked = append(r.marked, id)
-		case list != nil && !toGo[id]:
+		case len(lists) > 0 && !toGo[id]:
 			r.result.Spared = append(r.result.Spared, id)
-		case list != nil && r.due(list):
+		case slices.ContainsFunc(lists, r.due):
 			r.going = append(r.going, id)
 		}
 	}

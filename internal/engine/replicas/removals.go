@@ -15,14 +15,14 @@ import (
 // Removals are the removal lists that lie at providers. Whoever stores a recovery point reads them first, uses no name
 // that they condemn, and reads them again before and after it stores the manifest.
 type Removals struct {
-	Lists  []*repository.Removal // the oldest first
+	Lists  []*repository.Removal      // the oldest first
 	At     map[string]map[string]bool // by id, the providers that have it
-	Failed map[string]error // providers that could not be asked
-	Unread []string         // in words, lists that nobody made or that are damaged everywhere
+	Failed map[string]error           // providers that could not be asked
+	Unread []string                   // in words, lists that nobody made or that are damaged everywhere
 
 	seen      map[string]bool // by name, also those that do not open
 	condemned map[repository.ChunkID]bool
-	points    map[string]*repository.Removal
+	points    map[string][]*repository.Removal
 }
 
 func newRemovals() *Removals {
@@ -30,7 +30,7 @@ func newRemovals() *Removals {
 		At:        map[string]map[string]bool{},
 		seen:      map[string]bool{},
 		condemned: map[repository.ChunkID]bool{},
-		points:    map[string]*repository.Removal{},
+		points:    map[string][]*repository.Removal{},
 	}
 }
 
@@ -83,7 +83,7 @@ func (x *Removals) add(list *repository.Removal) *Removals {
 		}
 	}
 	for _, p := range list.Points {
-		x.points[p.ID] = list
+		x.points[p.ID] = append(x.points[p.ID], list)
 	}
 	return x
 }
@@ -91,8 +91,17 @@ func (x *Removals) add(list *repository.Removal) *Removals {
 // Condemned reports whether a list names this id, so that nothing may be stored under it.
 func (x *Removals) Condemned(id repository.ChunkID) bool { return x.condemned[id] }
 
-// Removes returns the list that names a recovery point, or nil where none does.
-func (x *Removals) Removes(point string) *repository.Removal { return x.points[point] }
+// Removes returns the newest list that names a recovery point, or nil where none does.
+func (x *Removals) Removes(point string) *repository.Removal {
+	lists := x.points[point]
+	if len(lists) == 0 {
+		return nil
+	}
+	return lists[len(lists)-1]
+}
+
+// Naming returns every list that names a recovery point, the oldest first: two that were made at once may both.
+func (x *Removals) Naming(point string) []*repository.Removal { return x.points[point] }
 
 // Spares reports whether no list condemns any of these.
 func (x *Removals) Spares(refs []*repository.Ref) bool {

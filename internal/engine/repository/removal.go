@@ -117,8 +117,8 @@ func (k *Keyring) SealRemoval(r *Removal) (key string, sealed []byte, err error)
 	packed := append(append([]byte{packedStored}, proof...), doc...)
 	size := prefixSize + nonceSize + len(packed) + tagSize
 	if size > MaxRemoval {
-		return "", nil, keepsake.Errorf(keepsake.CodeInternal, "The removal list %s would have %d bytes; at most %d are allowed.",
-			r.ID, size, MaxRemoval)
+		return "", nil, keepsake.Errorf(keepsake.CodeInternal,
+			"The removal list %s would have %d bytes; at most %d are allowed.", r.ID, size, MaxRemoval)
 	}
 	sealed = append(make([]byte, 0, size), magic...)
 	sealed = append(sealed, FormatVersion, byte(ObjectRemoval))
