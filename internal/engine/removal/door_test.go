@@ -4,10 +4,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/engine/storage"
 )
+
+// knownTo reports whether an actor was told that there is this recovery point.
+func (w *world) knownTo(ctx context.Context, key string) bool {
+	id, found := strings.CutPrefix(key, repository.ManifestPrefix)
+	return found && slices.Contains(ctx.Value(actorKey{}).(*actor).known, id)
+}
 
 // door is a provider as machines reach it: each call waits until the history lets it go.
 type door struct {
@@ -91,7 +98,7 @@ func (d *door) List(ctx context.Context, prefix string, fn func(storage.Object) 
 	return d.do(ctx, "list", prefix, func(ctx context.Context, short bool) error {
 		n := 0
 		return d.p.mem.List(ctx, prefix, func(o storage.Object) error {
-			if n++; short && n%2 == 0 {
+			if n++; short && n%2 == 0 && (isObject(o.Key) || d.w.knownTo(ctx, o.Key)) {
 				return nil
 			}
 			return fn(o)

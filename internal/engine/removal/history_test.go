@@ -61,8 +61,18 @@ func drawHistory(t *rapid.T) (first, then []step) {
 			early := []int{0, 0, 10, 8}[spread(4).Draw(t, "early stop")]
 			then = append(then, step{Do: "backup", A: 1, B: spread(2).Draw(t, "kind"), C: 59}, step{Do: "until", B: early})
 		}
-		then = append(then, step{Do: "remove", B: 60, C: 63}, step{Do: "end", A: by}, step{Do: "wait", A: wait},
-			step{Do: "remove", A: 1, B: 60, C: 63}, step{Do: "until", A: by, B: stop})
+		partial := spread(4).Draw(t, "partial") == 0
+		then = append(then, step{Do: "remove", B: 60, C: 63})
+		if partial { // and one provider did not take the list
+			then = append(then, step{Do: "until", A: by, B: 2}, step{Do: "go on", A: by, B: spread(2).Draw(t, "with")},
+				step{Do: "fail", A: by})
+		}
+		then = append(then, step{Do: "end", A: by}, step{Do: "wait", A: wait}, step{Do: "remove", A: 1, B: 60, C: 63},
+			step{Do: "until", A: by, B: stop})
+		if partial { // and the other one is away from the next backup
+			away := step{Do: "away", A: spread(2).Draw(t, "away")}
+			then = append(then, away, step{Do: "backup", A: 1, C: 59}, step{Do: "end", A: by + 1}, away)
+		}
 	}
 	return first, append(then, rapid.SliceOfN(draw(deeds), 15, 50).Draw(t, "then")...)
 }

@@ -22,6 +22,8 @@ func (w *world) looksAt(a *actor, c *call) {
 	switch {
 	case c.verb == "list" && c.key == repository.ManifestPrefix:
 		a.listed[c.at] = c.at.holds(repository.ManifestPrefix)
+	case c.verb == "put" && isManifest:
+		w.stored[id] = true
 	case c.verb != "delete":
 	case isManifest:
 		if !slices.Contains(a.points, id) {
@@ -58,6 +60,9 @@ func (w *world) puts(a *actor, key string, body []byte) {
 	named, needed := map[string]bool{}, map[string]bool{}
 	for id, refs := range w.namers {
 		stays := a.lists(id) && !slices.Contains(a.points, id)
+		if !w.stored[id] {
+			continue // it has no manifest yet
+		}
 		for _, key := range refs {
 			named[key], needed[key] = true, needed[key] || stays
 		}

@@ -163,7 +163,8 @@ func (w *world) happens(s step) {
 		w.note("%s: %s %s at %s fails", a.name, c.verb, short(c.key), c.at.name)
 		w.let(a, c, verdict{lost: s.C%2 == 0, error: errLost})
 	case s.Do == "short":
-		if c := calls[s.B%len(calls)]; c.verb == "list" && isObject(c.key) {
+		c := calls[s.B%len(calls)]
+		if c.verb == "list" && (isObject(c.key) || c.key == repository.ManifestPrefix) {
 			w.note("%s: the list of %s at %s comes short", a.name, c.key, c.at.name)
 			w.let(a, c, verdict{short: true})
 		}
@@ -197,6 +198,7 @@ func (w *world) removes(machine int, points, known []string) *actor {
 			a.result, err = by.Run(ctx, in, nil)
 			return err
 		})
+	a.known = known
 	w.note("%s begins: %v", a.name, points)
 	return a
 }

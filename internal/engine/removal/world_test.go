@@ -99,6 +99,7 @@ type world struct {
 	actors []*actor
 	copies []*copyAt                // of recovery points that their backups were told to be published
 	namers map[string][]string      // by recovery point that was published or tried: the objects that it names
+	stored map[string]bool          // recovery points of which somebody has put a manifest
 	came   map[string]time.Duration // when an object was first put anywhere
 	had    []contents               // of the platform, at each backup
 	log    []string
@@ -133,6 +134,7 @@ type actor struct {
 	cancel  context.CancelFunc
 	waiting []*call
 	points  []string // that it may remove; nil for backups
+	known   []string // that it knows to be there
 	dead    bool
 	ended   bool
 	err     error
@@ -167,6 +169,7 @@ func newWorld(t *testing.T, s secrets) *world {
 		secrets: s,
 		begin:   time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
 		namers:  map[string][]string{},
+		stored:  map[string]bool{},
 		came:    map[string]time.Duration{},
 	}
 	for i := range places {
