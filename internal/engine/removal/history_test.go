@@ -63,12 +63,24 @@ func drawHistory(t *rapid.T) (first, then []step) {
 		}
 		partial := spread(4).Draw(t, "partial") == 0
 		then = append(then, step{Do: "remove", B: 60, C: 63})
+		if spread(4).Draw(t, "meanwhile") == 0 { // and what goes came back while it was marked
+			then = append(then, step{Do: "until", A: by, B: 12}, step{Do: "backup", A: 1, B: 1, C: 59},
+				step{Do: "end", A: by + 1})
+		}
 		if partial { // and one provider did not take the list
 			then = append(then, step{Do: "until", A: by, B: 2}, step{Do: "go on", A: by, B: spread(2).Draw(t, "with")},
 				step{Do: "fail", A: by})
 		}
 		then = append(then, step{Do: "end", A: by}, step{Do: "wait", A: wait}, step{Do: "remove", A: 1, B: 60, C: 63},
 			step{Do: "until", A: by, B: stop})
+		if spread(4).Draw(t, "deaf") == 0 { // and the next backup can list what is removed, and not read it
+			then = append(then, step{Do: "backup", B: 1, C: 59}, step{Do: "deaf", A: by + 1, C: 1},
+				step{Do: "end", A: by + 1})
+		}
+		if wait == 7 { // and the list expires while the removal stands still
+			then = append(then, step{Do: "wait"}, step{Do: "remove"}, step{Do: "end", A: 1},
+				step{Do: "backup", A: 1, B: 1, C: 59}, step{Do: "end", A: 1})
+		}
 		if partial { // and the other one is away from the next backup
 			away := step{Do: "away", A: spread(2).Draw(t, "away")}
 			then = append(then, away, step{Do: "backup", A: 1, C: 59}, step{Do: "end", A: by + 1}, away)
