@@ -172,7 +172,7 @@ func TestRemoval(t *testing.T) {
 		k.wantRestorable(id)
 	}
 	// The lists go, too, and nothing else with them.
-	k.passes(9 * 24 * time.Hour)
+	k.passes(16 * 24 * time.Hour)
 	k.remove()
 	for _, p := range k.w.list {
 		if lists := keys(t, p, "removals/"); len(lists) > 0 {

@@ -23,7 +23,7 @@ type object struct {
 	size   int64
 }
 
-// standing says which recovery points name an object.
+// standing says which recovery points name an object. Of those the lowest bit weighs most.
 type standing uint8
 
 const (
@@ -33,7 +33,10 @@ const (
 	going                       // by one that goes now
 )
 
-// objects are all chunks and index pages that providers list or recovery points name. One takes some 100 bytes.
+// named are the bits of an object that some recovery point names.
+const named = needed | marked | going
+
+// objects are all chunks and index pages that providers list or recovery points name. One takes some 100 bytes here.
 type objects struct {
 	mu  sync.Mutex
 	all map[repository.ChunkID]object
@@ -64,13 +67,13 @@ func (o *objects) list(ctx context.Context, p replicas.Provider, bit uint16) err
 }
 
 // names records that a recovery point of some standing names an object, and that its providers must have it. It reports
-// whether that is news for what lies below: of an object that was whole, all of that is known. Points that stay come
-// first, so that what was whole before weighs as much.
+// whether that is news for what lies below: of an object that was whole, all of that is known, unless the point weighs
+// more than those that named it before.
 func (o *objects) names(ref repository.Ref, is standing, want uint16, complete bool) (news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	x := o.all[ref.ID]
-	news = x.is&whole == 0 || x.want|want != x.want
+	news = x.is&whole == 0 || x.want|want != x.want || x.is&named&(is|(is-1)) == 0
 	x.is, x.want = x.is|is, x.want|want
 	if complete {
 		x.is |= whole
@@ -195,8 +198,8 @@ func (r *removal) reachPoint(ctx context.Context, m *repository.Manifest, as sta
 		return err
 	}
 	want := uint16(0)
-	if as != going {
-		for _, p := range r.points.Holders(live, m.ID) {
+	for _, p := range r.points.Holders(live, m.ID) {
+		if as != going || r.goesAt(p, m.ID) == nil {
 			want |= r.bit(p)
 		}
 	}

@@ -24,6 +24,9 @@ const (
 	LeastGrace = 24 * time.Hour
 	// kept is how long a removal list counts after its grace period. What it names is swept meanwhile.
 	kept = 7 * 24 * time.Hour
+	// rests is how long it still lies there afterwards, so that nobody uses its names: a sweep that began by it may stand
+	// still between a look at the list and what it deletes then.
+	rests = 7 * 24 * time.Hour
 	// mostObjects bounds what one removal list condemns, and what it notes as left over. The next one takes the rest.
 	mostObjects = 200_000
 	// untouchable is how many of the newest recovery points that cover every tier never go: backups build upon them.
@@ -244,13 +247,13 @@ func (r *removal) choose(ctx context.Context) error {
 		}
 	}
 	for _, id := range r.points.NewestFirst() {
-		list := r.lists.Removes(id)
+		lists := r.lists.Naming(id)
 		switch {
-		case list == nil && toGo[id]:
+		case len(lists) == 0 && toGo[id]:
 			r.marked = append(r.marked, id)
-		case list != nil && !toGo[id]:
+		case len(lists) > 0 && !toGo[id]:
 			r.result.Spared = append(r.result.Spared, id)
-		case list != nil && r.due(list):
+		case slices.ContainsFunc(lists, r.due):
 			r.going = append(r.going, id)
 		}
 	}

@@ -70,13 +70,63 @@ type sentenceError string
 
 func (e sentenceError) Error() string { return string(e) }
 
+// sweepAt deletes manifests first, by whichever list they go: what they name may be condemned by another one.
 func (r *removal) sweepAt(ctx context.Context, p replicas.Provider, lists []*repository.Removal, freed *Freed) error {
 	if short := r.short(p); short != "" {
 		return sentenceError(short)
 	}
+	sizes := map[string]int64{}
 	for _, l := range lists {
-		if err := r.sweepList(ctx, p, l, freed); err != nil {
+		if !r.liesAt(p, l) {
+			continue // whoever writes there may not know of it
+		}
+		size, err := r.opens(ctx, p, l)
+		if err != nil {
 			return err
+		}
+		sizes[l.ID] = size
+	}
+	for _, id := range r.going {
+		if !r.points.At[id][p.Name] {
+			continue
+		}
+		l := r.goesAt(p, id)
+		if l == nil {
+			freed.Problem = "It was not there when recovery points were marked, so its copies of them go later."
+			continue
+		}
+		if err := stillMarked(ctx, p, l, sizes[l.ID]); err != nil {
+			return err
+		}
+		if err := p.Store.Delete(ctx, repository.ManifestKey(id)); err != nil {
+			return err
+		}
+		freed.Points++
+	}
+	// Before anything goes that a manifest names, the manifest is gone for good.
+	if err := p.Store.Sync(ctx); err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if size, there := sizes[l.ID]; there {
+			if err := r.sweepList(ctx, p, l, size, freed); err != nil {
+				return err
+			}
+		}
+	}
+	return p.Store.Sync(ctx)
+}
+
+// liesAt reports whether a list lies at a provider that it names.
+func (r *removal) liesAt(p replicas.Provider, l *repository.Removal) bool {
+	return r.lists.At[l.ID][p.Name] && slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider)
+}
+
+// goesAt returns a list by which a recovery point goes at a provider now, or nil where it stays there.
+func (r *removal) goesAt(p replicas.Provider, point string) *repository.Removal {
+	for _, l := range r.lists.Naming(point) {
+		if r.due(l) && r.liesAt(p, l) {
+			return l
 		}
 	}
 	return nil
@@ -97,39 +147,15 @@ func (r *removal) short(p replicas.Provider) string {
 		"first.", report.Plural(lacking, "object"))
 }
 
-func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *repository.Removal, freed *Freed) error {
-	if !r.lists.At[l.ID][p.Name] || !slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider) {
-		if slices.ContainsFunc(r.going, func(id string) bool { return r.lists.Removes(id) == l && r.points.At[id][p.Name] }) {
-			freed.Problem = "It was not there when recovery points were marked, so its copies of them go later."
-		}
-		return nil // whoever writes there may not know of the list
-	}
-	size, err := r.opens(ctx, p, l)
-	if err != nil {
-		return err
-	}
-	for _, id := range r.going {
-		if r.lists.Removes(id) != l || !r.points.At[id][p.Name] {
-			continue
-		}
-		if err := stillMarked(ctx, p, l, size); err != nil {
-			return err
-		}
-		if err := p.Store.Delete(ctx, repository.ManifestKey(id)); err != nil {
-			return err
-		}
-		freed.Points++
-	}
-	// Before anything goes that a manifest names, the manifest is gone for good.
-	if err := p.Store.Sync(ctx); err != nil {
-		return err
-	}
+// sweepList deletes what a list condemns and nothing needs.
+func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *repository.Removal, size int64,
+	freed *Freed) error {
 	bit := r.bit(p)
 	var keys []string
 	var sizes []int64
 	for _, ids := range []repository.IDs{l.Chunks, l.Pages} {
 		for _, id := range ids {
-			if x := r.objects.all[id]; x.at&bit != 0 && x.is&(needed|marked) == 0 {
+			if x := r.objects.all[id]; x.at&bit != 0 && x.want&bit == 0 && x.is&(needed|marked) == 0 {
 				keys, sizes = append(keys, keyOf(id, x)), append(sizes, x.size)
 			}
 		}
@@ -149,7 +175,7 @@ func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *reposit
 		keys, sizes = keys[n:], sizes[n:]
 		r.track.Provider(p.Name, func(s *report.ProviderProgress) { s.Confirmed += int64(n) })
 	}
-	return p.Store.Sync(ctx)
+	return nil
 }
 
 // opens reads a list at the provider whose objects it names, and returns its size in bytes.
@@ -184,10 +210,10 @@ func deleteAll(ctx context.Context, p replicas.Provider, keys []string) error {
 	return g.Wait()
 }
 
-// dropExpired takes lists away that count no longer.
+// dropExpired takes lists away by which nobody can delete any more.
 func (r *removal) dropExpired(ctx context.Context) {
 	for _, l := range r.lists.Lists {
-		if r.now.Before(l.Expires) {
+		if r.now.Before(l.Expires.Add(rests)) {
 			continue
 		}
 		for _, p := range r.repo.Live() {

@@ -24,7 +24,7 @@ type Removals struct {
 
 	seen      map[string]bool // by name, also those that do not open
 	condemned map[repository.ChunkID]bool
-	points    map[string]*repository.Removal
+	points    map[string][]*repository.Removal
 }
 
 func newRemovals() *Removals {
@@ -32,7 +32,7 @@ func newRemovals() *Removals {
 		At:        map[string]map[string]bool{},
 		seen:      map[string]bool{},
 		condemned: map[repository.ChunkID]bool{},
-		points:    map[string]*repository.Removal{},
+		points:    map[string][]*repository.Removal{},
 	}
 }
 
@@ -50,18 +50,20 @@ type removalCache struct {
 }
 
 // ReadRemovals reads every removal list at these providers. A list that lies somewhere counts everywhere, whatever its
-// dates say, because clocks differ.
+// dates say, because clocks differ. A provider that does not give a list that it has counts as one that could not be
+// asked.
 func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (*Removals, error) {
 	places, failed := ListEverywhere(ctx, providers, repository.RemovalPrefix, isRemoval)
 	x := newRemovals()
 	x.Failed = failed
 	names := slices.Sorted(maps.Keys(places))
 	lists, failures := make([]*repository.Removal, len(names)), make([]error, len(names))
+	unsure := make([]map[string]error, len(names)) // by list, the providers that may have it all the same
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelManifests)
 	for i, key := range names {
 		g.Go(func() error {
-			lists[i], failures[i] = s.readRemoval(gctx, r, places[key], key)
+			lists[i], unsure[i], failures[i] = s.readRemoval(gctx, r, places[key], key)
 			return gctx.Err()
 		})
 	}
@@ -71,6 +73,7 @@ func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (
 	for i, key := range names {
 		x.seen[key] = true
 		if err := failures[i]; err != nil {
+			maps.Copy(x.Failed, unsure[i]) // it may open there later, and then a sweep goes by it
 			// A sweep goes by lists that open at the provider itself, so this one deletes nothing.
 			x.Unread = append(x.Unread, keepsake.Sentence("The removal list "+key+" does not open: "+Explain(err)))
 			continue
@@ -92,7 +95,7 @@ func (x *Removals) add(list *repository.Removal) *Removals {
 		}
 	}
 	for _, p := range list.Points {
-		x.points[p.ID] = list
+		x.points[p.ID] = append(x.points[p.ID], list)
 	}
 	return x
 }
@@ -100,23 +103,34 @@ func (x *Removals) add(list *repository.Removal) *Removals {
 // Condemned reports whether a list names this id, so that nothing may be stored under it.
 func (x *Removals) Condemned(id repository.ChunkID) bool { return x.condemned[id] }
 
-// Removes returns the list that names a recovery point, or nil where none does.
-func (x *Removals) Removes(point string) *repository.Removal { return x.points[point] }
+// Removes returns the newest list that names a recovery point, or nil where none does.
+func (x *Removals) Removes(point string) *repository.Removal {
+	lists := x.points[point]
+	if len(lists) == 0 {
+		return nil
+	}
+	return lists[len(lists)-1]
+}
+
+// Naming returns every list that names a recovery point, the oldest first: two that were made at once may both.
+func (x *Removals) Naming(point string) []*repository.Removal { return x.points[point] }
 
 // Spares reports whether no list condemns any of these.
 func (x *Removals) Spares(refs []*repository.Ref) bool {
 	return !slices.ContainsFunc(refs, func(r *repository.Ref) bool { return x.condemned[r.ID] })
 }
 
-// readRemoval reads a list from the first provider that has a sound copy.
+// readRemoval reads a list from the first provider that has a sound copy. Where none has, unsure are the providers that
+// may have one all the same.
 func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key string) (list *repository.Removal,
-	err error) {
+	unsure map[string]error, err error) {
 	s.removals.mu.Lock()
 	list = s.removals.lists[key]
 	s.removals.mu.Unlock()
 	if list != nil {
-		return list, nil
+		return list, nil, nil
 	}
+	unsure = map[string]error{}
 	q := FirstSound[[]byte]{What: "removal lists"}
 	q.Ask = func(ctx context.Context, p Provider) ([]byte, error) {
 		return p.Store.Get(ctx, key, repository.MaxRemoval)
@@ -125,9 +139,13 @@ func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key 
 		list, err = r.Keys.OpenRemoval(key, sealed)
 		return err
 	}
-	q.Failed = func(_ Provider, failed error) { err = failed }
+	q.Failed = func(p Provider, failed error) {
+		if err = failed; !isDamage(failed) {
+			unsure[p.Name] = failed
+		}
+	}
 	if !q.Read(ctx, holders) {
-		return nil, firstError(ctx.Err(), err, errWrongBytes)
+		return nil, unsure, firstError(ctx.Err(), err, errWrongBytes)
 	}
 	s.removals.mu.Lock()
 	defer s.removals.mu.Unlock()
@@ -135,7 +153,7 @@ func (s *Set) readRemoval(ctx context.Context, r *Repo, holders []Provider, key 
 		s.removals.lists = map[string]*repository.Removal{}
 	}
 	s.removals.lists[key] = list
-	return list, nil
+	return list, nil, nil
 }
 
 // forgetRemovals drops lists that lie nowhere any more.
@@ -168,7 +186,7 @@ func (s *Set) stillSpared(ctx context.Context, r *Repo, p Provider, known *Remov
 		return err
 	}
 	for key, holders := range places {
-		list, err := s.readRemoval(ctx, r, holders, key)
+		list, _, err := s.readRemoval(ctx, r, holders, key)
 		if err != nil {
 			return err
 		}

@@ -150,7 +150,13 @@ func (r *reader) open(name string, kind byte, purpose string) []byte {
 	if string(b[:4]) != "KEEP" || b[4] != 1 || b[5] != kind || int(binary.BigEndian.Uint32(b[8:])) != len(b) {
 		r.t.Fatalf("%s begins with %x", name, b[:12])
 	}
-	secret := r.derived(fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, binary.BigEndian.Uint16(b[6:])))
+	return r.openSealed(name, purpose, b)
+}
+
+// openSealed opens what the repository's own key sealed.
+func (r *reader) openSealed(name, purpose string, b []byte) []byte {
+	r.t.Helper()
+	secret := r.derived(fmt.Sprintf("keepsake 1 %s, epoch %d", purpose, binary.BigEndian.Uint16(b[6:])&1023))
 	own, err := hkdf.Expand(sha256.New, secret, "keepsake 1 object "+name, 32)
 	r.must(err)
 	aad := append(append(bytes.Clone(r.repo), b[:12]...), name...)
@@ -319,6 +325,111 @@ func TestReadWhatAWriterSealed(t *testing.T) {
 	}
 	if len(written.Objects) != 5 {
 		t.Errorf("%d objects", len(written.Objects))
+	}
+}
+
+// vectorReader is a reader of the vectors' repository that has its root key.
+func vectorReader(t *testing.T) *reader {
+	r := &reader{t: t, packings: map[byte]int{}}
+	var v struct{ Root string }
+	r.must(json.Unmarshal(r.file("vectors.json"), &v))
+	var h headerJSON
+	r.must(json.Unmarshal(r.file("repository/keepsake.json"), &h))
+	var err error
+	r.root, err = hex.DecodeString(v.Root)
+	r.must(err)
+	r.repo, err = hex.DecodeString(h.Repository)
+	r.must(err)
+	return r
+}
+
+func (r *reader) expanded(secret []byte, info string) []byte {
+	key, err := hkdf.Expand(sha256.New, secret, info, 32)
+	r.must(err)
+	return key
+}
+
+// TestReadTurns: FORMAT.md, "Turns".
+func TestReadTurns(t *testing.T) {
+	t.Parallel()
+	r := vectorReader(t)
+	var turns struct {
+		Objects []struct {
+			Name          string
+			Turn          int
+			Plain, Sealed []byte
+		}
+	}
+	r.must(json.Unmarshal(r.file("turns.json"), &turns))
+	for _, o := range turns.Objects {
+		folder := o.Name[:strings.IndexByte(o.Name, '/')]
+		ids := map[string]string{"chunks": "chunk ids", "indexes": "index ids"}[folder]
+		both := binary.BigEndian.Uint16(o.Sealed[6:])
+		ids = fmt.Sprintf("%s, turn %d", ids, both>>10)
+		var named, plain, key []byte
+		if epoch := both & 1023; epoch == 0 {
+			named = r.openWritten(o.Name, o.Sealed)
+			plain = r.unpack(named)
+			key = r.expanded(r.derived("keepsake 1 writers, epoch 0"), "keepsake 1 writer "+ids)
+		} else {
+			plain = r.openSealed(o.Name, folder, o.Sealed)
+			named, key = plain, r.derived(fmt.Sprintf("keepsake 1 %s, epoch %d", ids, epoch))
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write(named)
+		id := hex.EncodeToString(mac.Sum(nil))
+		if o.Name != folder+"/"+id[:2]+"/"+id || int(both>>10) != o.Turn || !bytes.Equal(plain, o.Plain) {
+			t.Errorf("%s of turn %d has id %s and holds %q", o.Name, both>>10, id, plain)
+		}
+	}
+	if len(turns.Objects) != 12 {
+		t.Errorf("%d objects", len(turns.Objects))
+	}
+}
+
+// TestReadRemovalList: FORMAT.md, "Removal lists". All that opens it is derived from the writers' secret.
+func TestReadRemovalList(t *testing.T) {
+	t.Parallel()
+	r := vectorReader(t)
+	var v struct {
+		Name, Document string
+		Sealed         []byte
+	}
+	r.must(json.Unmarshal(r.file("removal.json"), &v))
+	b := v.Sealed
+	if string(b[:8]) != "KEEP\x01\x08\x00\x00" || int(binary.BigEndian.Uint32(b[8:])) != len(b) {
+		t.Fatalf("it begins with %x", b[:12])
+	}
+	writers := r.derived("keepsake 1 writers, epoch 0")
+	own := r.expanded(r.expanded(writers, "keepsake 1 writer removals"), "keepsake 1 object "+v.Name)
+	packed, err := r.gcm(own).Open(nil, b[12:24], b[24:], append(append(bytes.Clone(r.repo), b[:12]...), v.Name...))
+	r.must(err)
+	proof, document := packed[1:33], packed[33:]
+	if packed[0] != 0 || string(document) != v.Document {
+		t.Fatalf("it holds %q", document)
+	}
+	mac := hmac.New(sha256.New, r.derived("keepsake 1 removals, epoch 0"))
+	mac.Write(append(append([]byte(v.Name), 0), document...))
+	if !hmac.Equal(mac.Sum(nil), proof) {
+		t.Errorf("the proof is %x, not %x", proof, mac.Sum(nil))
+	}
+	var l struct {
+		Format             int
+		Repository, ID     string
+		Time, Due, Expires time.Time
+		Points             []struct{ ID, Why string }
+		Chunks, Indexes    []byte
+		LeftOver           []byte `json:"left_over"`
+		LeftPages          []byte `json:"left_over_indexes"`
+	}
+	r.must(json.Unmarshal(document, &l))
+	mac = hmac.New(sha256.New, r.derived("keepsake 1 chunk ids, epoch 1"))
+	mac.Write([]byte("a"))
+	if l.Format != 1 || l.Repository != hex.EncodeToString(r.repo) || "removals/"+l.ID != v.Name ||
+		l.Due.Sub(l.Time) != 24*time.Hour || l.Expires.Before(l.Due) || len(l.Points) != 1 || l.Points[0].Why == "" ||
+		len(l.Chunks) != 64 || !bytes.Equal(l.Chunks[:32], mac.Sum(nil)) || len(l.Indexes) != 32 ||
+		len(l.LeftOver) != 32 || len(l.LeftPages) != 0 {
+		t.Errorf("%+v", l)
 	}
 }
 

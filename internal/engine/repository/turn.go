@@ -65,7 +65,7 @@ func (k *Keyring) Name(kind ObjectKind, plain []byte, condemned func(ChunkID) bo
 
 func errTurns(kind ObjectKind) error {
 	return keepsake.Errorf(keepsake.CodeUnavailable, "every name that a %s with these contents can have is condemned by "+
-		"a removal list, so it cannot be stored: a week after the last removal it can", kind)
+		"a removal list, so it cannot be stored: two weeks after the last removal it can", kind)
 }
 
 // contentID is the id of a plaintext under the keys of an epoch.
