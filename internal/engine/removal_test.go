@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -289,4 +290,149 @@ func (g *gated) Delete(ctx context.Context, key string) error {
 		<-g.gate.closed
 	}
 	return g.Provider.Delete(ctx, key)
+}
+
+// TestWhatWasSparedGetsItsDayAgain: what stayed after all and is to go again later is marked anew first.
+func TestWhatWasSparedGetsItsDayAgain(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, newTrio(t))
+	var points []string
+	for range 3 {
+		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
+		grow(t, k.url)
+	}
+	k.remove(points[0])
+	k.passes(25 * time.Hour)
+	if r := k.remove(); !slices.Contains(r.Spared, points[0]) || len(r.Pending) > 0 {
+		t.Fatalf("spared: %+v", r)
+	}
+	k.passes(25 * time.Hour)
+	if r := k.remove(points[0]); len(r.Removed) > 0 || len(r.Marked) != 1 || len(r.Pending) != 1 {
+		t.Fatalf("to go again: %+v", r)
+	}
+	wantProtected(t, k.Engine, 3)
+	k.passes(25 * time.Hour)
+	if r := k.remove(points[0]); len(r.Removed) != 1 {
+		t.Fatalf("removed: %+v", r)
+	}
+	k.wantNothingElse(points[1:]...)
+	wantProtected(t, k.Engine, 2)
+}
+
+// TestWhoJudgedByWhatIsGoneJudgesAgain: another machine has removed a point that somebody counts as one that stays. So
+// nothing goes that would have gone for that.
+func TestWhoJudgedByWhatIsGoneJudgesAgain(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, newTrio(t))
+	var points []string
+	for range 4 {
+		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
+		grow(t, k.url)
+	}
+	k.remove(points[0])
+	k.passes(25 * time.Hour)
+	k.remove(points[0])
+	in := engine.RemovalInput{Points: toGo(points[1]), Known: points}
+	r, err := k.Remove(t.Context(), in, engine.Discard)
+	if err != nil || r.Held == "" || len(r.Marked) > 0 || !slices.Equal(r.Gone, points[:1]) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	in.Known = points[1:]
+	if r, err = k.Remove(t.Context(), in, engine.Discard); err != nil || len(r.Marked) != 1 {
+		t.Fatalf("judged again: %+v, %v", r, err)
+	}
+	in.Known = append(in.Known, "20260101T000000Z-000000000000")
+	if r, err = k.Remove(t.Context(), in, engine.Discard); err != nil || !strings.Contains(r.Held, "short") {
+		t.Fatalf("a list that came back short: %+v, %v", r, err)
+	}
+}
+
+// TestALockCountsUntilTheEnd: somebody locks a point while a sweep reads what the others need.
+func TestALockCountsUntilTheEnd(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, newTrio(t))
+	var points []string
+	for range 3 {
+		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
+		grow(t, k.url)
+	}
+	k.remove(points[0])
+	k.passes(25 * time.Hour)
+	list := slices.Clone(k.w.list)
+	var once sync.Once
+	list[0].Store = &reading{list[0].Store, func(key string) {
+		if strings.HasPrefix(key, "indexes/") {
+			once.Do(func() {
+				if _, err := k.MarkPoint(t.Context(), points[0], engine.PointMark{Locked: true}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}}
+	in := engine.RemovalInput{Points: toGo(points[0])}
+	r, err := k.another(list).Remove(t.Context(), in, engine.Discard)
+	if err != nil || len(r.Removed) > 0 || !strings.Contains(r.Problem, "locked") {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	wantProtected(t, k.Engine, 3)
+	if r := k.remove(points[0]); !slices.Contains(r.Spared, points[0]) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// reading tells of what is read.
+type reading struct {
+	storage.Provider
+	tell func(key string)
+}
+
+func (r *reading) Get(ctx context.Context, key string, limit int64) ([]byte, error) {
+	r.tell(key)
+	return r.Provider.Get(ctx, key, limit)
+}
+
+// TestAListThatAProviderLacksRemovesNothing: what was to be marked is marked anew, everywhere.
+func TestAListThatAProviderLacksRemovesNothing(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, newTrio(t))
+	var points []string
+	for range 3 {
+		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
+		grow(t, k.url)
+	}
+	full := errors.New("no space left")
+	k.w.faults["cloud"].FailPutOf(func(key string) error {
+		if strings.HasPrefix(key, "removals/") {
+			return full
+		}
+		return nil
+	})
+	if r := k.remove(points[0]); !strings.Contains(r.Problem, "cloud") || len(r.Marked) > 0 || len(r.Pending) > 0 {
+		t.Fatalf("%+v", r)
+	}
+	k.w.faults["cloud"].FailPutOf(nil)
+	k.passes(25 * time.Hour)
+	if r := k.remove(points[0]); len(r.Removed) > 0 || len(r.Marked) != 1 || r.Problem != "" {
+		t.Fatalf("%+v", r)
+	}
+	wantProtected(t, k.Engine, 3)
+	k.passes(25 * time.Hour)
+	if r := k.remove(points[0]); len(r.Removed) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	wantProtected(t, k.Engine, 2)
+}
+
+// TestAClockThatIsBehindMarksNothing: the day would be over too soon.
+func TestAClockThatIsBehindMarksNothing(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, newTrio(t))
+	var points []string
+	for range 3 {
+		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
+	}
+	k.passes(-30 * time.Hour)
+	if r := k.remove(points[0]); !strings.Contains(r.Problem, "clock") || len(r.Marked) > 0 {
+		t.Fatalf("%+v", r)
+	}
 }

@@ -303,7 +303,7 @@ func (b *snapshot) fill(ctx context.Context, l *replicas.Lane, refs []*repositor
 	}
 	all := slices.Concat(refs, m.all)
 	b.w.names(b.manifest.ID, all)
-	err = b.set.Publish(ctx, b.repo, l.Provider, b.removals, all, func() error {
+	err = b.set.Publish(ctx, b.repo, l.Provider, b.removals, all, b.manifest.ID, func() error {
 		return replicas.PutManifest(ctx, l.Store, m.key, m.body)
 	})
 	if err == nil {

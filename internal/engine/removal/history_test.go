@@ -181,9 +181,13 @@ func (w *world) settles() {
 			keep[id] = true
 		}
 	}
+	w.passes(3 * day) // clocks that were ahead have named points
 	for i := range 12 {
 		w.passes(25 * time.Hour)
-		if i%4 == 3 {
+		switch i % 4 {
+		case 1:
+			w.passes(7 * day) // what is left over has been that for long
+		case 3:
 			w.passes(17 * day)
 		}
 		points := slices.DeleteFunc(w.manifests(), func(id string) bool { return keep[id] })

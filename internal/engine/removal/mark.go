@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +22,9 @@ func (r *removal) mark(ctx context.Context) error {
 	if err := r.addNews(ctx); err != nil {
 		return err
 	}
+	if err := r.clockIsSound(); err != nil {
+		return err
+	}
 	l := &repository.Removal{
 		Format:     repository.FormatVersion,
 		Repository: r.repo.Keys.Repository(),
@@ -29,6 +33,7 @@ func (r *removal) mark(ctx context.Context) error {
 		Due:        r.now.UTC().Add(r.in.Grace),
 		Expires:    r.now.UTC().Add(r.in.Grace + kept),
 		Points:     r.removed(r.marked),
+		Spared:     r.spared,
 	}
 	for _, p := range r.repo.Live() {
 		l.Providers = append(l.Providers, r.repo.Identities[p.Name].Provider)
@@ -36,28 +41,11 @@ func (r *removal) mark(ctx context.Context) error {
 	bytes, left := r.condemn(l)
 	r.result.Marked = l.Points
 	r.result.Objects, r.result.Bytes = int64(len(l.Chunks)+len(l.Pages)), bytes
-	if len(l.Points) == 0 && r.result.Objects == 0 && left == 0 || r.in.Preview {
+	if len(l.Points) == 0 && r.result.Objects == 0 && left == 0 && len(l.Spared) == 0 || r.in.Preview {
 		return nil
 	}
-	key, sealed, err := r.repo.Keys.SealRemoval(l)
-	if err != nil {
-		return err
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	for _, p := range r.repo.Live() {
-		g.Go(func() error {
-			err := p.Store.Put(gctx, key, sealed, sha256.Sum256(sealed), false)
-			if err == nil {
-				err = p.Store.Sync(gctx)
-			}
-			if err != nil {
-				return keepsake.Errorf(keepsake.CodeUnavailable,
-					"provider %s did not take the removal list, so nothing goes there: %s", p.Name, replicas.Explain(err))
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if err := r.store(ctx, l); err != nil {
+		r.result.Marked, r.result.Objects, r.result.Bytes = []repository.RemovedPoint{}, 0, 0
 		return err
 	}
 	r.result.List, r.result.Due = l.ID, l.Due
@@ -65,6 +53,47 @@ func (r *removal) mark(ctx context.Context) error {
 		report.Plural(len(l.Chunks)+len(l.Pages), "object"), l.Due.Format("2006-01-02 15:04 MST"))
 	return nil
 }
+
+// store puts a list at every provider. Each that can takes it, so that nobody uses what it condemns, and nothing goes by
+// it where one has it not.
+func (r *removal) store(ctx context.Context, l *repository.Removal) error {
+	key, sealed, err := r.repo.Keys.SealRemoval(l)
+	if err != nil {
+		return err
+	}
+	var g errgroup.Group
+	for _, p := range r.repo.Live() {
+		g.Go(func() error {
+			err := p.Store.Put(ctx, key, sealed, sha256.Sum256(sealed), false)
+			if err == nil {
+				err = p.Store.Sync(ctx)
+			}
+			if err != nil {
+				return keepsake.Errorf(keepsake.CodeUnavailable, "provider %s did not take the removal list, so nothing is "+
+					"marked: %s", p.Name, replicas.Explain(err))
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// clockIsSound refuses to mark by a clock that is behind: the grace period would be over too soon by one that is not.
+func (r *removal) clockIsSound() error {
+	ids := r.points.NewestFirst()
+	if len(ids) == 0 {
+		return nil
+	}
+	newest, err := repository.ManifestTime(ids[0])
+	if err != nil || !newest.After(r.now.Add(clockSlack)) {
+		return err
+	}
+	return keepsake.Errorf(keepsake.CodeUnavailable, "this machine's clock says %s, which is before the newest recovery "+
+		"point (%s), so nothing is marked: set the clock", r.now.UTC().Format(time.RFC3339), ids[0])
+}
+
+// clockSlack is by how much clocks of different machines may differ.
+const clockSlack = 15 * time.Minute
 
 // addNews notes what recovery points need that were published since the manifests were listed.
 func (r *removal) addNews(ctx context.Context) error {
@@ -107,7 +136,7 @@ func (r *removal) condemn(l *repository.Removal) (size int64, left int) {
 		for _, ids := range []repository.IDs{earlier.LeftOver, earlier.LeftPages} {
 			for _, id := range ids {
 				noted[id] = true
-				leftLong[id] = leftLong[id] || !r.now.Before(earlier.Due)
+				leftLong[id] = leftLong[id] || !r.now.Before(earlier.Time.Add(leftFor))
 			}
 		}
 	}
@@ -117,7 +146,7 @@ func (r *removal) condemn(l *repository.Removal) (size int64, left int) {
 	for _, id := range ids {
 		x := r.objects.all[id]
 		switch {
-		case x.at == 0 || x.is&needed != 0 || r.lists.Condemned(id):
+		case x.at == 0 || x.is&needed != 0 || x.is&marked == 0 && r.lists.Condemned(id):
 		case x.is&marked != 0 || x.is&going == 0 && leftLong[id]:
 			if len(l.Chunks)+len(l.Pages) < mostObjects {
 				size += x.size

@@ -1,8 +1,10 @@
 package removal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -120,36 +122,21 @@ func (r *removal) bit(p replicas.Provider) uint16 {
 	return replicas.ProviderBit(r.repo.Providers, p.Name)
 }
 
-// reach walks the recovery points, those that stay first.
+// reach walks the recovery points, those that stay first. It holds none of them: a manifest is some KiB, and there may
+// be a hundred thousand.
 func (r *removal) reach(ctx context.Context) (held string, err error) {
 	ids := r.points.NewestFirst()
-	manifests := make(map[string]*repository.Manifest, len(ids))
-	var mu sync.Mutex
-	var unread error
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelManifests)
-	for _, id := range ids {
-		g.Go(func() error {
-			m, _, err := r.Replicas.ReadManifest(gctx, r.repo, r.points.Holders(r.repo.Live(), id), id)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				unread = fmt.Errorf("recovery point %s: %w", id, err)
-				return gctx.Err()
-			}
-			manifests[id] = m
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return "", err
-	}
-	if unread != nil {
-		return heldBy(unread), nil
+	whole := make([]bool, len(ids))
+	held, err = r.each(ctx, ids, func(_ context.Context, i int, m *repository.Manifest) error {
+		whole[i] = m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental
+		return nil
+	})
+	if held != "" || err != nil {
+		return held, err
 	}
 	var all []string
-	for id, m := range manifests {
-		if m.Type == keepsake.BackupFull || m.Type == keepsake.BackupIncremental {
+	for i, id := range ids {
+		if whole[i] {
 			all = append(all, id)
 		}
 	}
@@ -161,22 +148,41 @@ func (r *removal) reach(ctx context.Context) (held string, err error) {
 	for _, id := range r.marked {
 		is[id] = marked
 	}
-	for _, turn := range []standing{needed, marked, going} {
-		for _, id := range ids {
-			as := is[id]
-			if as == 0 {
-				as = needed
-			}
-			if as != turn {
-				continue
-			}
-			if err := r.reachPoint(ctx, manifests[id], as); err != nil {
-				if ctx.Err() != nil {
-					return "", ctx.Err()
-				}
-				return heldBy(fmt.Errorf("recovery point %s: %w", id, err)), nil
-			}
+	for _, as := range []standing{needed, marked, going} {
+		group := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return cmp.Or(is[id], needed) != as })
+		held, err := r.each(ctx, group, func(ctx context.Context, _ int, m *repository.Manifest) error {
+			return r.reachPoint(ctx, m, as)
+		})
+		if held != "" || err != nil {
+			return held, err
 		}
+	}
+	return "", nil
+}
+
+// each reads manifests, some at once, and returns in words which one cannot be read or judged.
+func (r *removal) each(ctx context.Context, ids []string, fn func(context.Context, int, *repository.Manifest) error) (
+	held string, err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelManifests)
+	for i, id := range ids {
+		g.Go(func() error {
+			m, _, err := r.Replicas.ReadManifest(gctx, r.repo, r.points.Holders(r.repo.Live(), id), id)
+			if err == nil {
+				err = fn(gctx, i, m)
+			}
+			if err != nil {
+				return fmt.Errorf("recovery point %s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return heldBy(err), nil
 	}
 	return "", nil
 }
@@ -186,7 +192,9 @@ const parallelManifests = 8
 
 func heldBy(err error) string {
 	return sentence("What is needed cannot be told, because not all of it can be read:",
-		keepsake.Sentence(keepsake.MessageOf(err)))
+		keepsake.Sentence(keepsake.MessageOf(err)),
+		"keepsake repair --deep --all copies what a provider has lost from one that has it. What no provider can give is lost: "+
+			"delete the object manifests/ID of that recovery point at each provider by hand.")
 }
 
 func (r *removal) reachPoint(ctx context.Context, m *repository.Manifest, as standing) error {

@@ -1,6 +1,7 @@
 package removal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,6 +28,10 @@ const (
 	// rests is how long it still lies there afterwards, so that nobody uses its names: a sweep that began by it may stand
 	// still between a look at the list and what it deletes then.
 	rests = 7 * 24 * time.Hour
+	// leftFor is for how long objects were left over before they are condemned: longer than a backup may take.
+	leftFor = 7 * 24 * time.Hour
+	// late is how long before the end of a removal list nothing is deleted by it any more.
+	late = 24 * time.Hour
 	// mostObjects bounds what one removal list condemns, and what it notes as left over. The next one takes the rest.
 	mostObjects = 200_000
 	// untouchable is how many of the newest recovery points that cover every tier never go: backups build upon them.
@@ -44,8 +49,6 @@ type Input struct {
 	Grace time.Duration
 	// Preview writes and deletes nothing, and says what would be marked.
 	Preview bool
-	// SweepOnly marks nothing.
-	SweepOnly bool
 }
 
 // Result is the report of a removal. Its JSON form is the contract of `keepsake retention run --json`.
@@ -60,7 +63,7 @@ type Result struct {
 	Removed []repository.RemovedPoint `json:"removed"`        // recovery points that are gone
 	Spared  []string                  `json:"spared"`         // that stay although they are to go, or were marked
 	Pending []PendingPoint            `json:"pending"`        // all that is marked now and still there
-	Gone    []string                  `json:"gone"`           // all that a list names and no provider lists any more
+	Gone    []string                  `json:"gone"`           // that a list names and no provider lists any more
 	Freed   []Freed                   `json:"freed"`          // by provider
 	Seconds float64                   `json:"seconds"`
 }
@@ -92,6 +95,8 @@ type removal struct {
 	points  replicas.Listing
 	going   []string // recovery points that go now
 	marked  []string // that go when a new list is due
+	spared  []string // that an earlier list names, and that stay
+	why     map[string]string
 	objects *objects
 	result  Result
 }
@@ -109,7 +114,10 @@ func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) 
 			LeastGrace)
 	}
 	started := by.Now()
-	r := &removal{Remover: by, in: in, now: started, track: track}
+	r := &removal{Remover: by, in: in, now: started, track: track, why: map[string]string{}}
+	for _, p := range in.Points {
+		r.why[p.ID] = cmp.Or(p.Why, "no rule keeps it")
+	}
 	r.result = Result{
 		Marked:  []repository.RemovedPoint{},
 		Removed: []repository.RemovedPoint{},
@@ -142,11 +150,9 @@ func (r *removal) act(ctx context.Context) error {
 			return err
 		}
 	}
-	if !r.in.SweepOnly {
-		if err := r.mark(ctx); ctx.Err() == nil && err != nil {
-			r.result.Problem = keepsake.Sentence(keepsake.MessageOf(err))
-			r.track.Reportedf("%s", r.result.Problem)
-		}
+	if err := r.mark(ctx); ctx.Err() == nil && err != nil {
+		r.result.Problem = sentence(r.result.Problem, keepsake.Sentence(keepsake.MessageOf(err)))
+		r.track.Reportedf("%s", r.result.Problem)
 	}
 	if !r.in.Preview {
 		r.dropExpired(ctx)
@@ -164,9 +170,9 @@ func (r *removal) sumUp() {
 	for _, l := range r.lists.Lists {
 		for _, p := range l.Points {
 			switch there := len(r.points.At[p.ID]) > 0 && !removed[p.ID]; {
-			case !there && r.due(l):
+			case !there && !slices.Contains(r.result.Gone, p.ID):
 				r.result.Gone = append(r.result.Gone, p.ID)
-			case there && !slices.Contains(r.result.Spared, p.ID):
+			case there && r.lists.Removes(p.ID) == l && r.counts(l) && !slices.Contains(r.result.Spared, p.ID):
 				r.result.Pending = append(r.result.Pending, PendingPoint{p, l.Due})
 			}
 		}
@@ -200,16 +206,34 @@ func (r *removal) look(ctx context.Context) (held string, err error) {
 	if held := cannotList(r.points.Failed); held != "" {
 		return held, nil
 	}
-	for _, id := range r.in.Known {
-		if len(r.points.At[id]) == 0 && r.lists.Removes(id) == nil {
-			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back "+
-				"short.", id), nil
-		}
+	if held := r.knows(); held != "" {
+		return held, nil
 	}
 	if err := r.choose(ctx); err != nil {
 		return "", err
 	}
 	return r.walk(ctx)
+}
+
+// knows says which recovery point is listed nowhere that whoever judged has seen. Where a list names it, it has gone
+// since: others may stay in its place then, so this run removes none of them.
+func (r *removal) knows() string {
+	for _, id := range r.in.Known {
+		switch {
+		case len(r.points.At[id]) > 0:
+		case r.lists.Named(id):
+			r.result.Gone = append(r.result.Gone, id)
+		default:
+			return fmt.Sprintf("No provider lists recovery point %s, which was there before, so a list may have come back "+
+				"short.", id)
+		}
+	}
+	if len(r.result.Gone) == 0 {
+		return ""
+	}
+	const named = 5
+	return fmt.Sprintf("Somebody else has removed %s meanwhile, and others may stay for that. The next retention judges "+
+		"anew.", keepsake.FirstFew(r.result.Gone, named))
 }
 
 // everybodyAnswers says which provider does not. What only that one holds is not known, so nothing goes.
@@ -247,12 +271,14 @@ func (r *removal) choose(ctx context.Context) error {
 		}
 	}
 	for _, id := range r.points.NewestFirst() {
-		lists := r.lists.Naming(id)
+		named := r.lists.Naming(id)
+		lists := slices.DeleteFunc(slices.Clone(named), func(l *repository.Removal) bool { return !r.counts(l) })
 		switch {
-		case len(lists) == 0 && toGo[id]:
+		case !toGo[id] && len(named) > 0:
+			r.spared, r.result.Spared = append(r.spared, id), append(r.result.Spared, id)
+		case !toGo[id]:
+		case len(lists) == 0:
 			r.marked = append(r.marked, id)
-		case len(lists) > 0 && !toGo[id]:
-			r.result.Spared = append(r.result.Spared, id)
 		case slices.ContainsFunc(lists, r.due):
 			r.going = append(r.going, id)
 		}
@@ -260,25 +286,23 @@ func (r *removal) choose(ctx context.Context) error {
 	return nil
 }
 
-// due reports whether what a list names may go.
-func (r *removal) due(list *repository.Removal) bool {
-	return !r.now.Before(list.Due) && !r.now.Before(list.Time.Add(LeastGrace)) && r.now.Before(list.Expires)
+// counts reports whether something goes by a list, once it is due: it lies at every provider that it names, or a recovery
+// point would lose some of its copies, and it does not end soon.
+func (r *removal) counts(l *repository.Removal) bool {
+	return r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), func(p replicas.Provider) bool {
+		return slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider) && !r.lists.At[l.ID][p.Name]
+	})
 }
 
-// whyOf is the reason that the rules give.
-func (r *removal) whyOf(id string) string {
-	for _, p := range r.in.Points {
-		if p.ID == id {
-			return p.Why
-		}
-	}
-	return ""
+// due reports whether what a list names may go.
+func (r *removal) due(list *repository.Removal) bool {
+	return r.counts(list) && !r.now.Before(list.Due) && !r.now.Before(list.Time.Add(LeastGrace))
 }
 
 func (r *removal) removed(ids []string) []repository.RemovedPoint {
 	out := make([]repository.RemovedPoint, 0, len(ids))
 	for _, id := range ids {
-		out = append(out, repository.RemovedPoint{ID: id, Why: r.whyOf(id)})
+		out = append(out, repository.RemovedPoint{ID: id, Why: r.why[id]})
 	}
 	return out
 }
@@ -291,6 +315,11 @@ func (r *removal) protect(whole []string) {
 	for _, id := range slices.Concat(r.going, r.marked) {
 		if isNewest(id) {
 			r.result.Spared = append(r.result.Spared, id)
+		}
+	}
+	for _, id := range r.going {
+		if isNewest(id) {
+			r.spared = append(r.spared, id)
 		}
 	}
 	r.going = slices.DeleteFunc(r.going, isNewest)

@@ -23,8 +23,9 @@ func (w *world) looksAt(a *actor, c *call) {
 	case c.verb == "list" && c.key == repository.ManifestPrefix:
 		a.listed[c.at] = c.at.holds(repository.ManifestPrefix)
 	case c.verb == "put" && isManifest:
-		w.stored[id] = true
+		w.stored[id] = a
 	case c.verb != "delete":
+	case isManifest && w.stored[id] == a: // it takes its own back, of which it tells nobody
 	case isManifest:
 		if !slices.Contains(a.points, id) {
 			w.fail("%s deletes %s, which it was not told to", a.name, short(c.key))
@@ -60,7 +61,7 @@ func (w *world) puts(a *actor, key string, body []byte) {
 	named, needed := map[string]bool{}, map[string]bool{}
 	for id, refs := range w.namers {
 		stays := a.lists(id) && !slices.Contains(a.points, id)
-		if !w.stored[id] {
+		if w.stored[id] == nil {
 			continue // it has no manifest yet
 		}
 		for _, key := range refs {

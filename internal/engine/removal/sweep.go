@@ -33,6 +33,13 @@ func (r *removal) sweep(ctx context.Context) error {
 			s.Providers = append(s.Providers, report.ProviderProgress{Name: p.Name, State: report.ItemRunning})
 		}
 	})
+	if held, err := r.stillToGo(ctx); err != nil {
+		return err
+	} else if held != "" {
+		r.result.Problem = held
+		r.track.Reportedf("%s", held)
+		return nil
+	}
 	var g sync.WaitGroup
 	for i, p := range live {
 		g.Go(func() {
@@ -59,10 +66,26 @@ func (r *removal) sweep(ctx context.Context) error {
 	}
 	for _, id := range r.going {
 		if !slices.ContainsFunc(r.points.Holders(live, id), func(p replicas.Provider) bool { return left[p.Name] }) {
-			r.result.Removed = append(r.result.Removed, repository.RemovedPoint{ID: id, Why: r.whyOf(id)})
+			r.result.Removed = append(r.result.Removed, repository.RemovedPoint{ID: id, Why: r.why[id]})
 		}
 	}
 	return nil
+}
+
+// stillToGo looks again at the notes on what goes: reading the repository took its time.
+func (r *removal) stillToGo(ctx context.Context) (held string, err error) {
+	marks := replicas.NewMarks(r.repo, r.repo.Live())
+	for _, id := range r.going {
+		locked, unread, err := marks.Locked(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if locked || len(unread) > 0 {
+			return sentence("Nothing was deleted, because somebody has just locked recovery point", id,
+				"or a note on it cannot be read. The next retention goes on."), nil
+		}
+	}
+	return "", nil
 }
 
 // sentenceError is an error in whole words.
@@ -95,12 +118,13 @@ func (r *removal) sweepAt(ctx context.Context, p replicas.Provider, lists []*rep
 			freed.Problem = "It was not there when recovery points were marked, so its copies of them go later."
 			continue
 		}
-		if err := stillMarked(ctx, p, l, sizes[l.ID]); err != nil {
+		if err := r.stillMarked(ctx, p, l, sizes[l.ID]); err != nil {
 			return err
 		}
 		if err := p.Store.Delete(ctx, repository.ManifestKey(id)); err != nil {
 			return err
 		}
+		r.track.Infof("Provider %s: recovery point %s is deleted.", p.Name, id)
 		freed.Points++
 	}
 	// Before anything goes that a manifest names, the manifest is gone for good.
@@ -162,7 +186,7 @@ func (r *removal) sweepList(ctx context.Context, p replicas.Provider, l *reposit
 	}
 	for len(keys) > 0 {
 		n := min(batch, len(keys))
-		if err := stillMarked(ctx, p, l, size); err != nil {
+		if err := r.stillMarked(ctx, p, l, size); err != nil {
 			return err
 		}
 		if err := deleteAll(ctx, p, keys[:n]); err != nil {
@@ -190,8 +214,11 @@ func (r *removal) opens(ctx context.Context, p replicas.Provider, l *repository.
 }
 
 // stillMarked looks for the list where it lies. One that is gone was dropped by another sweep, and what it names may be
-// used again.
-func stillMarked(ctx context.Context, p replicas.Provider, l *repository.Removal, size int64) error {
+// used again. A list that ends soon counts no longer, however long ago the sweep began.
+func (r *removal) stillMarked(ctx context.Context, p replicas.Provider, l *repository.Removal, size int64) error {
+	if !r.Now().Before(l.Expires.Add(-late)) {
+		return errUnmarked
+	}
 	there, err := p.Store.Stat(ctx, repository.RemovalKey(l.ID))
 	if errors.Is(err, storage.ErrNotFound) || err == nil && there.Size != size {
 		return errUnmarked
@@ -199,7 +226,7 @@ func stillMarked(ctx context.Context, p replicas.Provider, l *repository.Removal
 	return err
 }
 
-const errUnmarked = sentenceError("The removal list is not there any more, so nothing more is deleted.")
+const errUnmarked = sentenceError("The removal list does not count any more, so nothing more is deleted by it.")
 
 func deleteAll(ctx context.Context, p replicas.Provider, keys []string) error {
 	g, ctx := errgroup.WithContext(ctx)

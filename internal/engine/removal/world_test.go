@@ -99,7 +99,7 @@ type world struct {
 	actors []*actor
 	copies []*copyAt                // of recovery points that their backups were told to be published
 	namers map[string][]string      // by recovery point that was published or tried: the objects that it names
-	stored map[string]bool          // recovery points of which somebody has put a manifest
+	stored map[string]*actor        // who has put a manifest, by recovery point
 	came   map[string]time.Duration // when an object was first put anywhere
 	had    []contents               // of the platform, at each backup
 	log    []string
@@ -169,7 +169,7 @@ func newWorld(t *testing.T, s secrets) *world {
 		secrets: s,
 		begin:   time.Date(2026, 12, 1, 3, 0, 0, 0, time.UTC),
 		namers:  map[string][]string{},
-		stored:  map[string]bool{},
+		stored:  map[string]*actor{},
 		came:    map[string]time.Duration{},
 	}
 	for i := range places {

@@ -22,9 +22,11 @@ type Removals struct {
 	Failed map[string]error           // providers that could not be asked
 	Unread []string                   // in words, lists that nobody made or that are damaged everywhere
 
+	read      time.Time       // when, by this process's clock
 	seen      map[string]bool // by name, also those that do not open
 	condemned map[repository.ChunkID]bool
-	points    map[string][]*repository.Removal
+	points    map[string][]*repository.Removal // that no later list spares
+	ever      map[string]bool                  // recovery points that any list names
 }
 
 func newRemovals() *Removals {
@@ -33,6 +35,7 @@ func newRemovals() *Removals {
 		seen:      map[string]bool{},
 		condemned: map[repository.ChunkID]bool{},
 		points:    map[string][]*repository.Removal{},
+		ever:      map[string]bool{},
 	}
 }
 
@@ -55,7 +58,7 @@ type removalCache struct {
 func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (*Removals, error) {
 	places, failed := ListEverywhere(ctx, providers, repository.RemovalPrefix, isRemoval)
 	x := newRemovals()
-	x.Failed = failed
+	x.Failed, x.read = failed, s.Now().Round(0)
 	names := slices.Sorted(maps.Keys(places))
 	lists, failures := make([]*repository.Removal, len(names)), make([]error, len(names))
 	unsure := make([]map[string]error, len(names)) // by list, the providers that may have it all the same
@@ -87,15 +90,19 @@ func (s *Set) ReadRemovals(ctx context.Context, r *Repo, providers []Provider) (
 	return x, ctx.Err()
 }
 
+// add takes lists in the order of their ids.
 func (x *Removals) add(list *repository.Removal) *Removals {
 	x.Lists = append(x.Lists, list)
+	for _, id := range list.Spared {
+		delete(x.points, id)
+	}
 	for _, ids := range []repository.IDs{list.Chunks, list.Pages} {
 		for _, id := range ids {
 			x.condemned[id] = true
 		}
 	}
 	for _, p := range list.Points {
-		x.points[p.ID] = append(x.points[p.ID], list)
+		x.points[p.ID], x.ever[p.ID] = append(x.points[p.ID], list), true
 	}
 	return x
 }
@@ -103,7 +110,7 @@ func (x *Removals) add(list *repository.Removal) *Removals {
 // Condemned reports whether a list names this id, so that nothing may be stored under it.
 func (x *Removals) Condemned(id repository.ChunkID) bool { return x.condemned[id] }
 
-// Removes returns the newest list that names a recovery point, or nil where none does.
+// Removes returns the newest list by which a recovery point goes, or nil where it stays.
 func (x *Removals) Removes(point string) *repository.Removal {
 	lists := x.points[point]
 	if len(lists) == 0 {
@@ -112,7 +119,10 @@ func (x *Removals) Removes(point string) *repository.Removal {
 	return lists[len(lists)-1]
 }
 
-// Naming returns every list that names a recovery point, the oldest first: two that were made at once may both.
+// Named reports whether any list names a recovery point, also one that stays after all.
+func (x *Removals) Named(point string) bool { return x.ever[point] }
+
+// Naming returns every list by which a recovery point goes, the oldest first: two that were made at once may both.
 func (x *Removals) Naming(point string) []*repository.Removal { return x.points[point] }
 
 // Spares reports whether no list condemns any of these.
@@ -167,7 +177,7 @@ func (s *Set) forgetRemovals(there map[string][]Provider) {
 
 // Publish stores a recovery point's manifest at a provider by put. It fails when a removal list that known does not
 // have condemns something that the point names: then what it names may go at any moment, and it is no copy.
-func (s *Set) Publish(ctx context.Context, r *Repo, p Provider, known *Removals, refs []*repository.Ref,
+func (s *Set) Publish(ctx context.Context, r *Repo, p Provider, known *Removals, refs []*repository.Ref, point string,
 	put func() error) error {
 	if err := s.stillSpared(ctx, r, p, known, refs); err != nil {
 		return err
@@ -175,10 +185,23 @@ func (s *Set) Publish(ctx context.Context, r *Repo, p Provider, known *Removals,
 	if err := put(); err != nil {
 		return err
 	}
-	return s.stillSpared(ctx, r, p, known, refs)
+	err := s.stillSpared(ctx, r, p, known, refs)
+	if err != nil && keepsake.CodeOf(err) == keepsake.CodeConflict {
+		// What it names may go, and then a manifest would keep everything from going that nobody needs. Where credentials
+		// may not delete, it is found by who verifies.
+		_ = p.Store.Delete(ctx, repository.ManifestKey(point))
+	}
+	return err
 }
 
+// longestBackup is for how long what was read of removal lists is believed: within that time none that came has gone.
+const longestBackup = 7 * 24 * time.Hour
+
 func (s *Set) stillSpared(ctx context.Context, r *Repo, p Provider, known *Removals, refs []*repository.Ref) error {
+	if took := s.Now().Round(0).Sub(known.read); took > longestBackup {
+		return keepsake.Errorf(keepsake.CodeConflict, "It took %d days to make the recovery point, and what it needs may "+
+			"have been removed meanwhile. Take another backup.", int(took.Hours()/24))
+	}
 	places, failed := ListEverywhere(ctx, []Provider{p}, repository.RemovalPrefix, func(key string) bool {
 		return isRemoval(key) && !known.seen[key]
 	})

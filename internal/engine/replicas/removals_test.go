@@ -27,8 +27,8 @@ func TestUnreadRemovalLists(t *testing.T) {
 		Repository: keys.Repository(),
 		ID:         repository.NewManifestID(at),
 		Time:       at,
-		Due:        at,
-		Expires:    at,
+		Due:        at.Add(24 * time.Hour),
+		Expires:    at.Add(8 * 24 * time.Hour),
 		Chunks:     repository.IDs{{1}},
 	})
 	if err != nil {

@@ -32,6 +32,7 @@ type Removal struct {
 	Expires    time.Time      `json:"expires"`   // after this time it counts no longer
 	Providers  []string       `json:"providers"` // what their identities say: nothing goes anywhere else
 	Points     []RemovedPoint `json:"points"`
+	Spared     []string       `json:"spared,omitempty"`  // recovery points that earlier lists name and that stay after all
 	Chunks     IDs            `json:"chunks"`            // condemned
 	Pages      IDs            `json:"indexes"`           // condemned
 	LeftOver   IDs            `json:"left_over"`         // chunks that no manifest names, of a backup that may still run
@@ -72,6 +73,9 @@ func (ids *IDs) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// leastGrace is the shortest time between a removal list and what goes by it.
+const leastGrace = 24 * time.Hour
+
 // check finds what no sound removal list of format 1 holds. Writer and reader share it.
 func (r *Removal) check(repository, id string) error {
 	switch {
@@ -79,7 +83,7 @@ func (r *Removal) check(repository, id string) error {
 		return fmt.Errorf("its format is %d, not %d", r.Format, FormatVersion)
 	case r.Repository != repository || r.ID != id:
 		return fmt.Errorf("it is removal list %q of repository %q", r.ID, r.Repository)
-	case r.Time.IsZero() || r.Due.Before(r.Time) || r.Expires.Before(r.Due):
+	case r.Time.IsZero() || r.Due.Before(r.Time.Add(leastGrace)) || r.Expires.Before(r.Due):
 		return fmt.Errorf("it was made at %v, is due at %v and expires at %v", r.Time, r.Due, r.Expires)
 	}
 	for _, p := range r.Points {

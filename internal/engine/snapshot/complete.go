@@ -166,7 +166,7 @@ func (c *completion) fill(ctx context.Context, l *replicas.Lane) error {
 	if err := c.repo.StillThere(ctx, l.Provider); err != nil {
 		return err
 	}
-	return c.Replicas.Publish(ctx, c.repo, l.Provider, c.removals, c.all(), func() error {
+	return c.Replicas.Publish(ctx, c.repo, l.Provider, c.removals, c.all(), c.manifest.ID, func() error {
 		return replicas.PutManifest(ctx, l.Store, m.key, m.body)
 	})
 }

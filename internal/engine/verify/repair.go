@@ -327,8 +327,8 @@ func (r *repair) point(ctx context.Context, p replicas.Provider, id string) erro
 
 // errGoes is a recovery point that is about to go, or has gone at the other providers.
 func errGoes(list *repository.Removal) error {
-	return keepsake.Errorf(keepsake.CodeConflict, "Retention removes it after %s, so nothing is copied for it.",
-		list.Due.UTC().Format(time.RFC3339))
+	return keepsake.Errorf(keepsake.CodeConflict, "It is marked to go after %s, so nothing is copied for it. To keep it, "+
+		"lock it: when the next retention has run, it can be repaired.", list.Due.UTC().Format(time.RFC3339))
 }
 
 // errShared is a recovery point that needs something that goes with another one.
@@ -375,7 +375,7 @@ func (r *repair) complete(ctx context.Context, p replicas.Provider, id string, r
 	if err := r.repo.StillThere(ctx, p); err != nil {
 		return err
 	}
-	err = r.Replicas.Publish(ctx, r.repo, p, r.goes, refs, func() error {
+	err = r.Replicas.Publish(ctx, r.repo, p, r.goes, refs, id, func() error {
 		return p.Store.Put(ctx, repository.ManifestKey(id), manifest, sha256.Sum256(manifest), true)
 	})
 	if err != nil {
