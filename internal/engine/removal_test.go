@@ -417,11 +417,33 @@ func TestAListThatAProviderLacksRemovesNothing(t *testing.T) {
 	}
 	wantProtected(t, k.Engine, 3)
 	k.passes(25 * time.Hour)
+
+	// One provider keeps what goes. What is left there is no damage, and nobody brings it back to the others.
+	refusing := slices.Clone(k.w.list)
+	refusing[2].Store = &undeletable{refusing[2].Store}
+	in := engine.RemovalInput{Points: toGo(points[0])}
+	r, err := k.another(refusing).Remove(t.Context(), in, engine.Discard)
+	if err != nil || len(r.Removed) > 0 || r.Freed[2].Problem == "" || r.Freed[0].Points != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	v, err := k.Verify(t.Context(), engine.VerifyInput{Deep: true}, engine.Discard)
+	if err != nil || !v.OK || v.Points != 2 {
+		t.Fatalf("%v %+v", err, v.Findings)
+	}
+	if fixed, err := k.Repair(t.Context(), engine.VerifyInput{}, engine.Discard); err != nil || fixed.Copied > 0 {
+		t.Fatalf("%v %+v", err, fixed)
+	}
 	if r := k.remove(points[0]); len(r.Removed) != 1 {
 		t.Fatalf("%+v", r)
 	}
+	k.wantNothingElse(points[1:]...)
 	wantProtected(t, k.Engine, 2)
 }
+
+// undeletable lets nobody delete.
+type undeletable struct{ storage.Provider }
+
+func (undeletable) Delete(context.Context, string) error { return errors.New("access denied") }
 
 // TestAClockThatIsBehindMarksNothing: the day would be over too soon.
 func TestAClockThatIsBehindMarksNothing(t *testing.T) {
