@@ -175,10 +175,13 @@ func (w *world) settles() {
 		w.whole(x)
 	}
 	w.dropBroken()
-	keep := map[string]bool{}
+	keep, own := map[string]bool{}, 0
 	for i, id := range w.manifests() {
-		if i < 2 || i%2 == 0 {
+		if i < 2 || i%2 == 0 || own < 2 && !repository.WriterMade(id) {
 			keep[id] = true
+		}
+		if !repository.WriterMade(id) {
+			own++
 		}
 	}
 	w.passes(3 * day) // clocks that were ahead have named points

@@ -308,9 +308,11 @@ func (r *removal) removed(ids []string) []repository.RemovedPoint {
 }
 
 // protect takes the recovery points that backups build upon out of what goes. whole are all that cover every tier.
+// Whoever has a writer's key makes points of any time, so those of the repository's own key are counted without them.
 func (r *removal) protect(whole []string) {
 	slices.Sort(whole)
-	newest := whole[max(0, len(whole)-untouchable):]
+	own := slices.DeleteFunc(slices.Clone(whole), repository.WriterMade)
+	newest := slices.Concat(own[max(0, len(own)-untouchable):], whole[max(0, len(whole)-untouchable):])
 	isNewest := func(id string) bool { return slices.Contains(newest, id) }
 	for _, id := range slices.Concat(r.going, r.marked) {
 		if isNewest(id) {

@@ -30,7 +30,7 @@ func (w *world) looksAt(a *actor, c *call) {
 		if !slices.Contains(a.points, id) {
 			w.fail("%s deletes %s, which it was not told to", a.name, short(c.key))
 		}
-		if there := w.manifests(); !w.rolled && slices.Index(there, id) < 2 && slices.Contains(there, id) {
+		if w.isNewest(id) && !w.rolled {
 			w.fail("%s deletes %s, one of the two newest", a.name, short(c.key))
 		}
 		for _, x := range w.copies {
@@ -177,3 +177,11 @@ func short(key string) string {
 }
 
 func folderOf(key string) string { return key[:strings.IndexByte(key, '/')+1] }
+
+// isNewest reports whether a recovery point is one of the two newest, or of the two newest that the repository's own
+// key sealed.
+func (w *world) isNewest(point string) bool {
+	there := w.manifests()
+	own := slices.DeleteFunc(slices.Clone(there), repository.WriterMade)
+	return slices.Contains(there[:min(2, len(there))], point) || slices.Contains(own[:min(2, len(own))], point)
+}
