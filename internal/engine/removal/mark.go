@@ -54,8 +54,8 @@ func (r *removal) mark(ctx context.Context) error {
 	return nil
 }
 
-// store puts a list at every provider. Each that can takes it, so that nobody uses what it condemns, and nothing goes by
-// it where one has it not.
+// store puts a list at every provider. Each that can takes it, so that nobody uses what it condemns. Nothing goes by it
+// while one lacks it.
 func (r *removal) store(ctx context.Context, l *repository.Removal) error {
 	key, sealed, err := r.repo.Keys.SealRemoval(l)
 	if err != nil {

@@ -193,8 +193,8 @@ const parallelManifests = 8
 func heldBy(err error) string {
 	return sentence("What is needed cannot be told, because not all of it can be read:",
 		keepsake.Sentence(keepsake.MessageOf(err)),
-		"keepsake repair --deep --all copies what a provider has lost from one that has it. What no provider can give is lost: "+
-			"delete the object manifests/ID of that recovery point at each provider by hand.")
+		"keepsake repair --deep --all copies what a provider has lost from one that has it. What no provider can give is "+
+			"lost: delete the object manifests/ID of that recovery point at each provider by hand.")
 }
 
 func (r *removal) reachPoint(ctx context.Context, m *repository.Manifest, as standing) error {

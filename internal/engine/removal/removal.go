@@ -286,8 +286,8 @@ func (r *removal) choose(ctx context.Context) error {
 	return nil
 }
 
-// counts reports whether something goes by a list, once it is due: it lies at every provider that it names, or a recovery
-// point would lose some of its copies, and it does not end soon.
+// counts reports whether something goes by a list, once it is due: it lies at every provider that it names, or a point
+// would lose some of its copies, and it does not end soon.
 func (r *removal) counts(l *repository.Removal) bool {
 	return r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), func(p replicas.Provider) bool {
 		return slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider) && !r.lists.At[l.ID][p.Name]
