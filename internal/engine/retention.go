@@ -3,6 +3,7 @@ package engine
 import (
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
 )
@@ -14,6 +15,7 @@ func HeldPoint(p Point) policy.HeldPoint {
 		ID:        p.ID,
 		Time:      p.Time,
 		Type:      keepsake.BackupType(p.Type),
+		Written:   repository.WriterMade(p.ID),
 		Weddings:  p.Weddings,
 		Locked:    p.Locked,
 		Suspect:   p.DoubtWords(),

@@ -81,6 +81,9 @@ func TestWhatRetentionKnowsOfAPoint(t *testing.T) {
 		Protected: true,
 		Weddings:  []keepsake.WeddingMark{{WeddingID: "7"}},
 	})
+	if p.Written || !engine.HeldPoint(engine.Point{ID: "20261201T120000Z-9f86d081a2b4-w"}).Written {
+		t.Error("the id says whether a writer's key made it")
+	}
 	if !p.Locked || p.LockWhy != "the court wants it" || p.Suspect == "" || !p.Protected || !p.Whole() ||
 		len(p.Weddings) != 1 {
 		t.Errorf("%+v", p)
