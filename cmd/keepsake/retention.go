@@ -7,7 +7,6 @@ import (
 
 	"github.com/wedsync/keepsake/internal/config"
 	"github.com/wedsync/keepsake/internal/engine"
-	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
 )
 
@@ -60,9 +59,7 @@ func (a *app) retentionNow(try func(*config.Retention) bool) (n retentionNow, er
 	facts := engine.RetentionFacts(list, n.pending)
 	facts.Failing = cmp.Or(facts.Failing, schedule.NoRecent(facts.Points, n.now))
 	n.plan = n.rules.Plan(facts, n.now)
-	if n.held = n.plan.Held; n.held == "" && facts.Failing != "" {
-		n.held = keepsake.Sentence("Nothing goes now: " + facts.Failing)
-	}
+	n.held = n.plan.Held
 	for _, v := range n.plan.Verdicts {
 		if v.Keep {
 			n.stay++

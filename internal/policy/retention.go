@@ -86,8 +86,8 @@ type RetentionFacts struct {
 // RetentionPlan says of each point whether it stays.
 type RetentionPlan struct {
 	Verdicts []RetentionVerdict // one for each point, the newest first
-	// Held says why no point goes although the rules let some go, or that there are no rules, in sentences; "": they may
-	// go.
+	// Held says why nothing goes now, nor what backups left over, or that there are no rules, in sentences; "": it may go.
+	// Where the rules let no point go, Held has what is wrong with backups alone.
 	Held string
 	// Large says why a person has to confirm it, a sentence; "": nobody has to.
 	Large string
@@ -146,11 +146,10 @@ func (r Retention) Plan(f RetentionFacts, now time.Time) RetentionPlan {
 	}
 	j.judge()
 	plan := RetentionPlan{Verdicts: j.list, Large: j.large()}
-	switch goes := func(v RetentionVerdict) bool { return !v.Keep }; {
-	case !slices.ContainsFunc(j.list, goes):
+	switch {
 	case f.Failing != "":
 		plan.Held = keepsake.Sentence("Nothing goes now: " + f.Failing)
-	default:
+	case slices.ContainsFunc(j.list, func(v RetentionVerdict) bool { return !v.Keep }):
 		plan.Held = j.held()
 	}
 	return plan

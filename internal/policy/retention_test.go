@@ -186,7 +186,10 @@ func TestNothingGoesWhileSomethingIsWrong(t *testing.T) {
 		"nothing": {policy.Retention{Daily: 1}, "", nil, "", 2},
 		"backups fail": {policy.Retention{Daily: 1}, "the last 3 backups failed", nil,
 			"Nothing goes now: the last 3 backups failed.", 2},
-		"nothing would go": {policy.Retention{Daily: 9}, "the last 3 backups failed", nil, "", 0},
+		"nothing would go": {policy.Retention{Daily: 9}, "the last 3 backups failed", nil,
+			"Nothing goes now: the last 3 backups failed.", 0}, // nor what backups left over
+		"nothing would go, and the newest is suspect": {policy.Retention{Daily: 9}, "",
+			[]policy.HeldPoint{point(t, "2026-12-05 08:00", suspect)}, "", 0},
 		"no rule at all": {policy.Retention{}, "", nil, "No rule keeps anything, so everything stays.", 0},
 		"nor with a failure": {policy.Retention{MilestoneDays: 5, Last: -1}, "x", nil,
 			"No rule keeps anything, so everything stays.", 0},
