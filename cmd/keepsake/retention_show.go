@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,16 +62,21 @@ type heldPoint struct {
 }
 
 func (n retentionNow) points() []heldPoint {
+	due := map[string]time.Time{}
+	for _, l := range slices.Backward(n.pending.Lists) { // the oldest counts
+		for _, p := range l.Points {
+			due[p.ID] = l.Due
+		}
+	}
 	list := make([]heldPoint, 0, len(n.plan.Verdicts))
 	for _, v := range n.plan.Verdicts {
-		marked, _ := n.pending.Marked(v.Point.ID)
 		list = append(list, heldPoint{
 			ID:    v.Point.ID,
 			Time:  v.Point.Time.UTC(),
 			Type:  string(v.Point.Type),
 			Keep:  v.Keep,
 			Why:   v.Why,
-			Due:   marked.Due,
+			Due:   due[v.Point.ID],
 			shown: !v.ByRule,
 		})
 	}

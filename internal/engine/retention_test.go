@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -95,5 +96,26 @@ func TestWhatRetentionKnowsOfAPoint(t *testing.T) {
 	if !strings.Contains(f.Failing, "provider far could not be asked for its recovery points. It hangs.") ||
 		f.Points[0].Marked || !f.Points[1].Marked {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestRetentionFactsOfManyPointsAreQuick: each point is not looked for in all that is marked.
+func TestRetentionFactsOfManyPointsAreQuick(t *testing.T) {
+	t.Parallel()
+	const many = 100_000
+	var list engine.PointList
+	var marked engine.PendingRemoval
+	for i := range many {
+		id := fmt.Sprintf("20261201T120000Z-%012x", i)
+		list.Points = append(list.Points, engine.Point{ID: id, Type: "full"})
+		marked.Points = append(marked.Points, engine.RemovedPoint{ID: id})
+	}
+	began := time.Now()
+	f := engine.RetentionFacts(list, engine.PendingRemovals{Lists: []engine.PendingRemoval{marked}})
+	if took := time.Since(began); took > 5*time.Second { // a quarter of one; looking for each takes 16
+		t.Errorf("the facts of %d points took %s", many, took)
+	}
+	if len(f.Points) != many || !f.Points[many-1].Marked {
+		t.Errorf("%d points, the last of which is %+v", len(f.Points), f.Points[many-1])
 	}
 }
