@@ -9,7 +9,7 @@ import (
 )
 
 type retentionRunCommand struct {
-	Yes    bool `help:"Go on where so much would go at once that a person has to confirm it." env:"-"`
+	Yes    bool `help:"Go on where so much would go at once that a person has to confirm it, and where the console's database cannot say which points were proven." env:"-"`
 	DryRun bool `help:"Say what would be marked, and change nothing." env:"-"`
 
 	result *removalResult // of a run that ended
@@ -18,8 +18,9 @@ type retentionRunCommand struct {
 // Help is what keepsake retention run --help says besides the flags.
 func (*retentionRunCommand) Help() string {
 	return "It does once what the console does by itself. What no rule keeps is marked; a run after the grace period " +
-		"(retention.grace) deletes it, unless it stays after all by then. Only the repository is asked. Which recovery " +
-		"points were proven, or restored and compared, the console knows: it also keeps the newest of those."
+		"(retention.grace) deletes it, unless it stays after all by then. Where a console database is configured, it " +
+		"says which recovery points were proven, or restored and compared, and the newest of those stay. Where none is, " +
+		"only the repository is asked, and no recovery point counts as proven."
 }
 
 // removalResult is the JSON form of a run.
@@ -50,6 +51,12 @@ func (c *retentionRunCommand) Run(a *app) error {
 	if n.held == "" && n.plan.Large != "" && !c.Yes && !c.DryRun {
 		return keepsake.Errorf(keepsake.CodeConflict, "%s Look at it with keepsake retention show, and confirm it with "+
 			"keepsake retention run --yes: nothing was changed", n.plan.Large)
+	}
+	if n.unasked != "" {
+		if n.held == "" && !c.Yes && !c.DryRun {
+			return keepsake.Errorf(keepsake.CodeUnavailable, "%s; --yes goes on without: nothing was changed", n.unasked)
+		}
+		a.sayf("%s", keepsake.Sentence(n.unasked))
 	}
 	r := engine.RemovalResult{
 		Held:    n.held,

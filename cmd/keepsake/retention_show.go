@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wedsync/keepsake/internal/config"
 	"github.com/wedsync/keepsake/internal/engine"
+	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
 )
 
@@ -28,8 +30,9 @@ type retentionShowCommand struct {
 
 // Help is what keepsake retention show --help says besides the flags.
 func (*retentionShowCommand) Help() string {
-	return "The rules are those of retention in keepsake.yaml; flags try others. Only the repository is asked. Which " +
-		"recovery points were proven, or restored and compared, the console knows: it also keeps the newest of those."
+	return "The rules are those of retention in keepsake.yaml; flags try others. Where a console database is " +
+		"configured, it says which recovery points were proven, or restored and compared, and the newest of those stay. " +
+		"Where none is, only the repository is asked, and no recovery point counts as proven."
 }
 
 // try puts the rules of the flags in the place of the configuration's.
@@ -61,16 +64,21 @@ type heldPoint struct {
 }
 
 func (n retentionNow) points() []heldPoint {
+	due := map[string]time.Time{}
+	for _, l := range slices.Backward(n.pending.Lists) { // the oldest counts
+		for _, p := range l.Points {
+			due[p.ID] = l.Due
+		}
+	}
 	list := make([]heldPoint, 0, len(n.plan.Verdicts))
 	for _, v := range n.plan.Verdicts {
-		marked, _ := n.pending.Marked(v.Point.ID)
 		list = append(list, heldPoint{
 			ID:    v.Point.ID,
 			Time:  v.Point.Time.UTC(),
 			Type:  string(v.Point.Type),
 			Keep:  v.Keep,
 			Why:   v.Why,
-			Due:   marked.Due,
+			Due:   due[v.Point.ID],
 			shown: !v.ByRule,
 		})
 	}
@@ -96,8 +104,10 @@ func (c *retentionShowCommand) Run(a *app) error {
 			Large     string                  `json:"large,omitempty"` // why a person has to confirm it
 			Marked    []engine.PendingRemoval `json:"marked"`
 			Unread    []string                `json:"unread,omitempty"` // removal lists that could not be read
+			// why the console's database could not be asked which points were proven
+			Unasked string `json:"unasked,omitempty"`
 		}{n.on, n.rules.Words(), n.tried, n.rules.Zone.String(), policy.SpanWords(n.grace), n.points(), n.stay, len(n.going),
-			n.held, n.plan.Large, n.pending.Lists, n.pending.Unread})
+			n.held, n.plan.Large, n.pending.Lists, n.pending.Unread, n.unasked})
 		return nil
 	}
 	if n.tried {
@@ -115,7 +125,7 @@ func (c *retentionShowCommand) Run(a *app) error {
 	n.printPoints(a, c.All)
 	a.printf("\n%s\n", n.summary())
 	n.printPending(a)
-	for _, words := range []string{n.held, n.plan.Large} {
+	for _, words := range []string{keepsake.Sentence(n.unasked), n.held, n.plan.Large} {
 		if words != "" {
 			a.printf("%s\n", words)
 		}

@@ -149,6 +149,20 @@ func heldPointOf(r sqlcgen.ListHeldPointsRow) (policy.HeldPoint, error) {
 	return p, nil
 }
 
+// ProvenPoints returns which of a platform's recovery points were proven, and which of them were restored and compared,
+// as far as the console database knows.
+func ProvenPoints(ctx context.Context, tx db.Tx, platform string) (proven, drilled map[string]bool, err error) {
+	rows, err := tx.ListHeldPoints(ctx, platform)
+	if err != nil {
+		return nil, nil, err
+	}
+	proven, drilled = map[string]bool{}, map[string]bool{}
+	for _, r := range rows {
+		proven[r.ID], drilled[r.ID] = r.Proven, r.Drilled
+	}
+	return proven, drilled, nil
+}
+
 // fingerprintOf tells whether what would go is still what somebody has seen.
 func fingerprintOf(plan policy.RetentionPlan) string {
 	h := sha256.New()

@@ -3,6 +3,7 @@ package engine
 import (
 	"strings"
 
+	"github.com/wedsync/keepsake/internal/engine/repository"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
 )
@@ -14,6 +15,7 @@ func HeldPoint(p Point) policy.HeldPoint {
 		ID:        p.ID,
 		Time:      p.Time,
 		Type:      keepsake.BackupType(p.Type),
+		Written:   repository.WriterMade(p.ID),
 		Weddings:  p.Weddings,
 		Locked:    p.Locked,
 		Suspect:   p.DoubtWords(),
@@ -40,9 +42,15 @@ func HeldPoint(p Point) policy.HeldPoint {
 // RetentionFacts returns what retention goes by, where nothing but the repository is known. Whoever knows whether
 // backups fail adds that.
 func RetentionFacts(list PointList, pending PendingRemovals) (f policy.RetentionFacts) {
+	marked := map[string]bool{} // Marked looks through all lists for each point
+	for _, l := range pending.Lists {
+		for _, p := range l.Points {
+			marked[p.ID] = true
+		}
+	}
 	for _, p := range list.Points {
 		held := HeldPoint(p)
-		_, held.Marked = pending.Marked(p.ID)
+		held.Marked = marked[p.ID]
 		f.Points = append(f.Points, held)
 	}
 	var why []string

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +82,9 @@ func TestWhatRetentionKnowsOfAPoint(t *testing.T) {
 		Protected: true,
 		Weddings:  []keepsake.WeddingMark{{WeddingID: "7"}},
 	})
+	if p.Written || !engine.HeldPoint(engine.Point{ID: "20261201T120000Z-9f86d081a2b4-w"}).Written {
+		t.Error("the id says whether a writer's key made it")
+	}
 	if !p.Locked || p.LockWhy != "the court wants it" || p.Suspect == "" || !p.Protected || !p.Whole() ||
 		len(p.Weddings) != 1 {
 		t.Errorf("%+v", p)
@@ -92,5 +96,26 @@ func TestWhatRetentionKnowsOfAPoint(t *testing.T) {
 	if !strings.Contains(f.Failing, "provider far could not be asked for its recovery points. It hangs.") ||
 		f.Points[0].Marked || !f.Points[1].Marked {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestRetentionFactsOfManyPointsAreQuick: each point is not looked for in all that is marked.
+func TestRetentionFactsOfManyPointsAreQuick(t *testing.T) {
+	t.Parallel()
+	const many = 100_000
+	var list engine.PointList
+	var marked engine.PendingRemoval
+	for i := range many {
+		id := fmt.Sprintf("20261201T120000Z-%012x", i)
+		list.Points = append(list.Points, engine.Point{ID: id, Type: "full"})
+		marked.Points = append(marked.Points, engine.RemovedPoint{ID: id})
+	}
+	began := time.Now()
+	f := engine.RetentionFacts(list, engine.PendingRemovals{Lists: []engine.PendingRemoval{marked}})
+	if took := time.Since(began); took > 5*time.Second { // a quarter of one; looking for each takes 16
+		t.Errorf("the facts of %d points took %s", many, took)
+	}
+	if len(f.Points) != many || !f.Points[many-1].Marked {
+		t.Errorf("%d points, the last of which is %+v", len(f.Points), f.Points[many-1])
 	}
 }

@@ -15,7 +15,8 @@ import (
 // The rules that count keep one point of each of the newest hours, days and so on that have a point, so that a console
 // that was away for a year, or whose clock jumps, loses none by that. Of several points they keep one that is not
 // suspect rather than a suspect one, a protected one rather than an unprotected one, and then the newest. What holds
-// everything is counted apart from what holds less, and a suspect point takes no place of one that is not.
+// everything is counted apart from what holds less, and a suspect point takes no place of one that is not. What a
+// writer's key made is counted apart from what the repository's own key sealed, and takes no place of it.
 type Retention struct {
 	Last    int // so many of the newest points
 	Hourly  int // one of each of so many hours
@@ -56,6 +57,8 @@ type HeldPoint struct {
 	ID   string
 	Time time.Time // of the snapshot
 	Type keepsake.BackupType
+	// Written says that a writer's key made it, so that nobody can be sure of its time.
+	Written bool
 	// Weddings are those for which it was made.
 	Weddings []keepsake.WeddingMark
 	Locked   bool   // somebody said that it stays
@@ -83,8 +86,8 @@ type RetentionFacts struct {
 // RetentionPlan says of each point whether it stays.
 type RetentionPlan struct {
 	Verdicts []RetentionVerdict // one for each point, the newest first
-	// Held says why no point goes although the rules let some go, or that there are no rules, in sentences; "": they may
-	// go.
+	// Held says why nothing goes now, nor what backups left over, or that there are no rules, in sentences; "": it may go.
+	// Where the rules let no point go, Held has what is wrong with backups alone.
 	Held string
 	// Large says why a person has to confirm it, a sentence; "": nobody has to.
 	Large string
@@ -142,19 +145,12 @@ func (r Retention) Plan(f RetentionFacts, now time.Time) RetentionPlan {
 		return RetentionPlan{Verdicts: j.list, Held: "No rule keeps anything, so everything stays."}
 	}
 	j.judge()
-	going, fresh := 0, 0
-	for _, v := range j.list {
-		if v.Keep {
-			continue
-		}
-		going++
-		if !v.Point.Marked {
-			fresh++
-		}
-	}
-	plan := RetentionPlan{Verdicts: j.list, Large: r.large(fresh, len(j.list))}
-	if going > 0 {
-		plan.Held = j.held(f.Failing)
+	plan := RetentionPlan{Verdicts: j.list, Large: j.large()}
+	switch {
+	case f.Failing != "":
+		plan.Held = keepsake.Sentence("Nothing goes now: " + f.Failing)
+	case slices.ContainsFunc(j.list, func(v RetentionVerdict) bool { return !v.Keep }):
+		plan.Held = j.held()
 	}
 	return plan
 }
@@ -165,8 +161,35 @@ func (r Retention) KeepsAny() bool {
 	return max(r.Last, r.Hourly, r.Daily, r.Weekly, r.Monthly, r.Yearly) > 0 || r.Within > 0
 }
 
-// large says why a person has to confirm that so many points go.
-func (r Retention) large(going, all int) string {
+// large says why a person has to confirm it. However many points a writer's key made, no more of the others go by
+// themselves.
+func (j *judge) large() string {
+	var going, all, ownGoing, own int
+	for _, v := range j.list {
+		goes := 0
+		if !v.Keep && !v.Point.Marked {
+			goes = 1
+		}
+		going, all = going+goes, all+1
+		if !v.Point.Written {
+			ownGoing, own = ownGoing+goes, own+1
+		}
+	}
+	if why := j.rules.large(ownGoing, own, "points"+notOfWriters(own, all)); why != "" {
+		return why
+	}
+	return j.rules.large(going, all, "points")
+}
+
+func notOfWriters(own, all int) string {
+	if own == all {
+		return ""
+	}
+	return " that no writer's key made"
+}
+
+// large says why a person has to confirm that so many go of all those points.
+func (r Retention) large(going, all int, points string) string {
 	most := max(0, min(r.MostCount, all*r.MostShare/100))
 	if going <= most {
 		return ""
@@ -175,15 +198,34 @@ func (r Retention) large(going, all int) string {
 	if most == 1 {
 		verb = "goes by itself"
 	}
-	return fmt.Sprintf("It would remove %s of %s points; at most %s %s.", keepsake.Count(int64(going)),
-		keepsake.Count(int64(all)), keepsake.Count(int64(most)), verb)
+	return fmt.Sprintf("It would remove %s of %s %s; at most %s %s.", keepsake.Count(int64(going)),
+		keepsake.Count(int64(all)), points, keepsake.Count(int64(most)), verb)
 }
 
-// held says why nothing may go.
-func (j *judge) held(failing string) string {
-	if failing != "" {
-		return keepsake.Sentence("Nothing goes now: " + failing)
+// held says why nothing may go by the points that there are.
+func (j *judge) held() string {
+	own := func(p HeldPoint) bool { return !p.Written }
+	for _, whose := range []func(HeldPoint) bool{func(HeldPoint) bool { return true }, own} {
+		if why := j.heldBy(whose); why != "" {
+			return why
+		}
 	}
+	whose := func(HeldPoint) bool { return true }
+	if _, found := j.newest(func(p HeldPoint) bool { return own(p) && p.Whole() }); found {
+		whose = own // where a repository has writers' points alone, these are all that can be asked for
+	}
+	sound := func(p HeldPoint) bool {
+		return whose(p) && !p.Time.After(j.now) && p.Whole() && j.sure(p) && p.Suspect == ""
+	}
+	if _, found := j.newest(sound); !found {
+		return "Nothing goes now: no recovery point that is not suspect holds everything."
+	}
+	return ""
+}
+
+// heldBy says which of the newest of those points is suspect or cannot be read. It is asked of all points, and of those
+// that no writer's key made: a newer one by such a key takes nothing back that one of those says.
+func (j *judge) heldBy(whose func(HeldPoint) bool) string {
 	// A platform that is damaged now may need any of the older points. A point whose time is yet to come may be the
 	// newest or not, so neither it nor the newest one before it may be suspect.
 	past := func(p HeldPoint) bool { return !p.Time.After(j.now) }
@@ -193,19 +235,15 @@ func (j *judge) held(failing string) string {
 		past,
 		func(p HeldPoint) bool { return past(p) && p.Whole() },
 	} {
-		p, found := j.newest(among)
+		p, found := j.newest(func(p HeldPoint) bool { return whose(p) && among(p) })
 		if found && p.Unread != "" && past(p) {
 			return "Nothing goes now: the newest recovery point, " + p.ID + ", could not be read, and may be suspect. " +
 				keepsake.Sentence(p.Unread)
 		}
-		p, found = j.newest(func(p HeldPoint) bool { return p.Unread == "" && among(p) })
+		p, found = j.newest(func(p HeldPoint) bool { return p.Unread == "" && whose(p) && among(p) })
 		if found && p.Suspect != "" {
 			return "Nothing goes now: the newest recovery point, " + p.ID + ", is suspect. " + keepsake.Sentence(p.Suspect)
 		}
-	}
-	sound := func(p HeldPoint) bool { return past(p) && p.Whole() && j.sure(p) && p.Suspect == "" }
-	if _, found := j.newest(sound); !found {
-		return "Nothing goes now: no recovery point that is not suspect holds everything."
 	}
 	return ""
 }

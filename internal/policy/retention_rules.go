@@ -34,18 +34,19 @@ func (j *judge) judge() {
 	for _, v := range j.list {
 		j.times[v.Point.ID]++
 	}
-	groups := map[string][]int{} // of points that hold the same, the newest first
+	groups := map[likeness][]int{} // of points of which one can take another's place, the newest first
 	for i := range j.list {
 		if p := j.list[i].Point; j.byItself(i) {
-			groups[covers(p)] = append(groups[covers(p)], i)
+			like := likeness{covers(p), p.Written}
+			groups[like] = append(groups[like], i)
 		}
 	}
-	j.never(groups[everything])
+	for _, like := range []likeness{{everything, false}, {everything, true}} {
+		j.never(groups[like], like.words())
+	}
 	spans := j.rules.spans()
-	for of, group := range groups {
-		if of != everything {
-			of = ", among those of " + of
-		}
+	for like, group := range groups {
+		of := like.words()
 		j.last(group, of)
 		for _, s := range spans {
 			j.oneOfEach(s, group, of)
@@ -64,7 +65,26 @@ func (j *judge) judge() {
 
 const everything = ""
 
-// covers is equal for points that hold the same, so that one of them can take the place of another.
+// likeness is equal for points of which one can take the place of another: they hold the same, and none or all of them
+// were made by a writer's key. Whoever has that key gives a point any time and says of it what they like.
+type likeness struct {
+	covers  string
+	written bool
+}
+
+func (l likeness) words() (of string) {
+	switch {
+	case l.covers != everything && l.written:
+		return ", among those of " + l.covers + " that a writer's key made"
+	case l.covers != everything:
+		return ", among those of " + l.covers
+	case l.written:
+		return ", among those that a writer's key made"
+	}
+	return ""
+}
+
+// covers is equal for points that hold the same.
 func covers(p HeldPoint) string {
 	switch {
 	case p.Whole():
@@ -149,8 +169,9 @@ func (j *judge) milestone(marks []keepsake.WeddingMark) (why string) {
 	return why
 }
 
-// never keeps of the points that hold everything what no rule may take.
-func (j *judge) never(group []int) {
+// never keeps of the points that hold everything what no rule may take: of those that a writer's key made, and of the
+// others.
+func (j *judge) never(group []int, of string) {
 	for _, n := range []struct {
 		most int
 		why  string
@@ -167,7 +188,7 @@ func (j *judge) never(group []int) {
 				those = append(those, i)
 			}
 		}
-		j.newestOf(those, n.most, n.why, j.keep)
+		j.newestOf(those, n.most, n.why+of, j.keep)
 	}
 }
 
