@@ -86,6 +86,16 @@ func keys(t *testing.T, p engine.Provider, prefixes ...string) map[string]bool {
 	return found
 }
 
+// points takes so many incremental backups of rows that grow, the oldest first.
+func (k *keeper) points(n int) (points []string) {
+	k.t.Helper()
+	for range n {
+		points = append(points, backup(k.t, k.Engine, keepsake.BackupIncremental).Point)
+		grow(k.t, k.url)
+	}
+	return points
+}
+
 // wantNothingElse fails unless each provider holds what the recovery points need, and nothing more.
 func (k *keeper) wantNothingElse(points ...string) {
 	k.t.Helper()
@@ -189,11 +199,7 @@ func TestRemoval(t *testing.T) {
 func TestWhatStaysAfterAll(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, newTrio(t))
-	var points []string
-	for range 4 {
-		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
-		grow(t, k.url)
-	}
+	points := k.points(4)
 	r := k.remove(points...)
 	if len(r.Marked) != 2 || !slices.Contains(r.Spared, points[2]) || !slices.Contains(r.Spared, points[3]) {
 		t.Fatalf("marked: %+v", r)
@@ -296,11 +302,7 @@ func (g *gated) Delete(ctx context.Context, key string) error {
 func TestWhatWasSparedGetsItsDayAgain(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, newTrio(t))
-	var points []string
-	for range 3 {
-		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
-		grow(t, k.url)
-	}
+	points := k.points(3)
 	k.remove(points[0])
 	k.passes(25 * time.Hour)
 	if r := k.remove(); !slices.Contains(r.Spared, points[0]) || len(r.Pending) > 0 {
@@ -324,11 +326,7 @@ func TestWhatWasSparedGetsItsDayAgain(t *testing.T) {
 func TestWhoJudgedByWhatIsGoneJudgesAgain(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, newTrio(t))
-	var points []string
-	for range 4 {
-		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
-		grow(t, k.url)
-	}
+	points := k.points(4)
 	k.remove(points[0])
 	k.passes(25 * time.Hour)
 	k.remove(points[0])
@@ -351,11 +349,7 @@ func TestWhoJudgedByWhatIsGoneJudgesAgain(t *testing.T) {
 func TestALockCountsUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, newTrio(t))
-	var points []string
-	for range 3 {
-		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
-		grow(t, k.url)
-	}
+	points := k.points(3)
 	k.remove(points[0])
 	k.passes(25 * time.Hour)
 	list := slices.Clone(k.w.list)
@@ -395,11 +389,7 @@ func (r *reading) Get(ctx context.Context, key string, limit int64) ([]byte, err
 func TestAListThatAProviderLacksRemovesNothing(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, newTrio(t))
-	var points []string
-	for range 3 {
-		points = append(points, backup(t, k.Engine, keepsake.BackupIncremental).Point)
-		grow(t, k.url)
-	}
+	points := k.points(3)
 	full := errors.New("no space left")
 	k.w.faults["cloud"].FailPutOf(func(key string) error {
 		if strings.HasPrefix(key, "removals/") {
