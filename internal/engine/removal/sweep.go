@@ -81,11 +81,12 @@ func (r *removal) stillToGo(ctx context.Context) (held string, err error) {
 			return "", err
 		}
 		if locked || len(unread) > 0 {
-			return sentence("Nothing was deleted, because somebody has just locked recovery point", id,
-				"or a note on it cannot be read. The next retention goes on."), nil
+			r.spared, r.result.Spared = append(r.spared, id), append(r.result.Spared, id)
+			held = sentence("Nothing was deleted, because somebody has just locked recovery point", id,
+				"or a note on it cannot be read. The next retention goes on.")
 		}
 	}
-	return "", nil
+	return held, nil
 }
 
 // sentenceError is an error in whole words.
