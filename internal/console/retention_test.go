@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -125,7 +126,7 @@ func TestRetentionByItself(t *testing.T) {
 		and detail::text like '%freed%'`, ids[1]); n != 1 {
 		t.Errorf("%d entries say what went", n)
 	}
-	if n := w.count("select count(*) from audit_log where action = 'database.change'"); n != 0 {
+	if n := w.count("select count(*) from audit_log where action = 'database.write'"); n != 0 {
 		t.Errorf("%d changes are not explained", n)
 	}
 	all, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{Deep: true})
@@ -314,5 +315,68 @@ func TestNothingGoesWhileBackupsFail(t *testing.T) {
 				t.Errorf("%d removals, %+v", len(e.removals), o.Retention)
 			}
 		})
+	}
+}
+
+// TestAFailedTestTakesTheProofBack: a point that was sound, and in which a later test found something wrong, is neither
+// proven nor drilled. One that could not ask everybody says nothing.
+func TestAFailedTestTakesTheProofBack(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e, retaining(3, 100, time.Now))
+	ids := w.points(c, e, 5, nil)
+	tested := func(point, kind string, ago time.Duration, ok bool, findings int) {
+		w.past("backup_tests", fmt.Sprintf(`insert into backup_tests (id, platform, point_id, kind, tested_at, ok, findings,
+			seconds) values (gen_random_uuid(), 'main', '%s', '%s', now() - interval '%v seconds', %v, %d, 1)`,
+			point, kind, ago.Seconds(), ok, findings))
+	}
+	tested(ids[0], "restore", 2*time.Hour, true, 0)
+	tested(ids[0], "verify", time.Hour, false, 1)
+	tested(ids[1], "deep_verify", 2*time.Hour, true, 0)
+	tested(ids[1], "deep_verify", time.Hour, false, 1)
+	tested(ids[2], "deep_verify", 2*time.Hour, false, 1)
+	tested(ids[2], "restore", time.Hour, true, 0)
+	tested(ids[3], "deep_verify", 2*time.Hour, true, 0)
+	tested(ids[3], "deep_verify", time.Hour, false, 0)
+	s, err := c.GetRetention(t.Context(), admin, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]bool{ids[2]: {true, true}, ids[3]: {true, false}}
+	for _, v := range s.Plan.Verdicts {
+		if got := [2]bool{v.Point.Proven, v.Point.Drilled}; got != want[v.Point.ID] {
+			t.Errorf("%s: proven and drilled are %v", v.Point.ID, got)
+		}
+	}
+}
+
+// TestTwoListsMayNameAPoint, which goes with the first of them, and a list may give no reason.
+func TestTwoListsMayNameAPoint(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e, retaining(3, 100, time.Now))
+	ids := w.points(c, e, 6, nil)
+	soon := time.Now().Add(time.Hour).Truncate(time.Second)
+	pending := func(id, why string, due time.Time) engine.PendingPoint {
+		return engine.PendingPoint{RemovedPoint: engine.RemovedPoint{ID: id, Why: why}, Due: due}
+	}
+	e.remove = func(engine.RemovalInput) engine.RemovalResult {
+		return engine.RemovalResult{Pending: []engine.PendingPoint{pending(ids[0], "later", soon.Add(time.Hour)),
+			pending(ids[0], "first", soon), pending(ids[1], "", soon)}}
+	}
+	w.works(c, e, 3, 100, time.Now)
+	o, err := c.StartRetention(t.Context(), proven(time.Now()), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, o.ID, console.StateDone)
+	for id, why := range map[string]string{ids[0]: "first", ids[1]: "no rule keeps it"} {
+		p, err := c.GetPoint(t.Context(), admin, id)
+		if err != nil || !p.Point.GoesAfter.Equal(soon) || p.Point.GoesBecause != why {
+			t.Errorf("%s goes after %s: %q, %v", id, p.Point.GoesAfter, p.Point.GoesBecause, err)
+		}
+	}
+	if n := w.count("select count(*) from audit_log where action = 'database.write'"); n != 0 {
+		t.Errorf("%d changes are not explained", n)
 	}
 }
