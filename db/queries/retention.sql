@@ -42,8 +42,9 @@ limit 1;
 -- name: GetLastOfKind :one
 select * from backup_operations where platform = @platform and kind = @kind order by id desc limit 1;
 
--- name: DeletePoints :exec
-delete from recovery_points where platform = @platform and id = any(@ids::text[]);
+-- name: DeletePoints :many
+-- It returns those that were there.
+delete from recovery_points where platform = @platform and id = any(@ids::text[]) returning id;
 
 -- name: SetPointsToGo :exec
 -- All that is marked, and nothing else: an array of {id, due, why}. What two lists name goes with the first of them.

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-const deletePoints = `-- name: DeletePoints :exec
-delete from recovery_points where platform = $1 and id = any($2::text[])
+const deletePoints = `-- name: DeletePoints :many
+delete from recovery_points where platform = $1 and id = any($2::text[]) returning id
 `
 
 type DeletePointsParams struct {
@@ -19,9 +19,25 @@ type DeletePointsParams struct {
 	Ids      []string
 }
 
-func (q *Queries) DeletePoints(ctx context.Context, arg DeletePointsParams) error {
-	_, err := q.db.Exec(ctx, deletePoints, arg.Platform, arg.Ids)
-	return err
+// It returns those that were there.
+func (q *Queries) DeletePoints(ctx context.Context, arg DeletePointsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, deletePoints, arg.Platform, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const getLastEnded = `-- name: GetLastEnded :one

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -44,7 +45,7 @@ func (c *Console) KeepRetention(ctx context.Context) error {
 			return err
 		}
 		rested := h.last == nil || h.age >= retentionRest
-		if len(c.retention.Plan(h.facts, c.now()).Removals(nil)) == 0 && !rested {
+		if !rested && !c.actsNow(h) {
 			return nil
 		}
 		_, err = c.startRetention(ctx, keepsake.System("retention"), p, "")
@@ -52,6 +53,15 @@ func (c *Console) KeepRetention(ctx context.Context) error {
 			return nil
 		}
 		return err
+	})
+}
+
+// actsNow reports whether a retention would mark or delete a recovery point now. One that is marked and not due waits.
+func (c *Console) actsNow(h held) bool {
+	now := c.now()
+	return slices.ContainsFunc(c.retention.Plan(h.facts, now).Removals(nil), func(v policy.RetentionVerdict) bool {
+		due := h.rows[v.Point.ID].GoesAfter
+		return due == nil || !now.Before(*due)
 	})
 }
 
