@@ -185,9 +185,12 @@ type RetentionState struct {
 	Next  time.Time  // when the next begins by itself; zero: none does
 }
 
-// GetRetention returns how retention stands. With rules it says what these would do. It is about all recovery points,
-// so only an actor who may see the whole platform gets it.
-func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, rules *policy.Retention) (
+// TryRules returns rules to try in the place of those that count, or nil for those that count.
+type TryRules func(count policy.Retention) *policy.Retention
+
+// GetRetention returns how retention stands. With other rules it says what these would do. It is about all recovery
+// points, so only an actor who may see the whole platform gets it.
+func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, try TryRules) (
 	state RetentionState, err error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return state, c.recordRefused(ctx, actor, audit.RetentionRead, "", nil, err)
@@ -197,8 +200,10 @@ func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, rules 
 		return state, err
 	}
 	state.Rules, state.Known = *c.retention, true
-	if rules != nil {
-		state.Rules.Retention, state.Simulated = *rules, true
+	if try != nil {
+		if rules := try(c.retention.Retention); rules != nil {
+			state.Rules.Retention, state.Simulated = *rules, true
+		}
 	}
 	h, err := c.heldPoints(ctx, p)
 	if err != nil {
