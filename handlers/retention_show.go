@@ -33,6 +33,9 @@ func ShowRetention(pages Pages, con retentionReader) echo.HandlerFunc {
 		}
 		vm := draw.Retention(pages.Shell(c, "Retention", "points"), s, pages.clock())
 		vm.Mine, vm.Plan.Error = actor(c).Organization == "", wrong
+		if !vm.Mine {
+			vm.Plan.Confirm = ""
+		}
 		if IsPartial(c) {
 			return Render(c, http.StatusOK, views.RetentionPlanPart(vm.Plan))
 		}
