@@ -16,8 +16,8 @@ import (
 // why nothing is gained by it. Whoever adds a table covers it by a trigger, or says here what somebody with that role's
 // password could do with it.
 var unguarded = map[string]string{
-	"backup_operations update": "backup_operations_guard and backup_operations_confirmed_stays; worker, fence, heartbeat and progress are liveness: a wrong " +
-		"one delays, and its holder writes no more",
+	"backup_operations update": "backup_operations_guard and backup_operations_confirmed_stays; worker, fence, " +
+		"heartbeat and progress are liveness: a wrong one delays, and its holder writes no more",
 	"operation_events insert": "lines of an operation's log: what counts of an operation is its row and the trail",
 	"duties insert":           "a duty that no process knows is not done",
 	"duties update":           "when a duty is done: one whose time lies further away than one interval is due",

@@ -103,6 +103,8 @@ func waiting(pending []engine.PendingPoint) string {
 		ids[p.ID] = true
 	}
 	first := slices.MinFunc(pending, func(a, b engine.PendingPoint) int { return a.Due.Compare(b.Due) })
-	return format.Plural(int64(len(ids)), "recovery point is marked, and goes", "recovery points are marked, and the first goes") +
-		" after " + format.Clock{}.Exact(first.Due) + ". Until then whoever locks it keeps it. All others stay, as the rules say."
+	marked := format.Plural(int64(len(ids)), "recovery point is marked, and goes",
+		"recovery points are marked, and the first goes")
+	return marked + " after " + format.Clock{}.Exact(first.Due) +
+		". Until then whoever locks it keeps it. All others stay, as the rules say."
 }

@@ -76,7 +76,8 @@ func TestARetentionSaysWhatWaits(t *testing.T) {
 		says    string
 	}{
 		"none": {nil, "Every recovery point stays, as the rules say."},
-		"one":  {[]engine.PendingPoint{waits("a", due)}, "1 recovery point is marked, and goes after Wed 2 Dec 2026, 09:30 UTC."},
+		"one": {[]engine.PendingPoint{waits("a", due)},
+			"1 recovery point is marked, and goes after Wed 2 Dec 2026, 09:30 UTC."},
 		"some": {[]engine.PendingPoint{waits("a", due.Add(time.Hour)), waits("b", due), waits("b", due.Add(time.Hour))},
 			"2 recovery points are marked, and the first goes after Wed 2 Dec 2026, 09:30 UTC."},
 	} {

@@ -267,8 +267,12 @@ func TestWhatARestoreUsesStays(t *testing.T) {
 	o := run()
 	<-reached
 	start := func(point string) error {
-		_, err := c.StartRestore(t.Context(), proven(time.Now()), console.StartRestoreInput{Point: point, Database: "to_" + point,
-			Confirmation: "to_" + point, Scope: keepsake.Everything()})
+		_, err := c.StartRestore(t.Context(), proven(time.Now()), console.StartRestoreInput{
+			Point:        point,
+			Database:     "to_" + point,
+			Confirmation: "to_" + point,
+			Scope:        keepsake.Everything(),
+		})
 		return err
 	}
 	if err := start(ids[0]); keepsake.CodeOf(err) != keepsake.CodeConflict {

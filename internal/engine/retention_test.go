@@ -40,7 +40,8 @@ func TestRemovalsThatArePending(t *testing.T) {
 	r := k.remove(points[:2]...)
 	p := pending(points[:2]...)
 	l, found := p.Marked(points[0])
-	if len(p.Gone) > 0 || !found || l.ID != r.List || !l.Due.Equal(r.Due) || l.Objects != r.Objects || l.Points[0].Why != "nothing keeps it" {
+	if len(p.Gone) > 0 || !found || l.ID != r.List || !l.Due.Equal(r.Due) || l.Objects != r.Objects ||
+		l.Points[0].Why != "nothing keeps it" {
 		t.Errorf("%+v, %+v", l, r)
 	}
 	if _, found := p.Marked(points[3]); found {
