@@ -444,6 +444,11 @@ func TestPointsThatNobodyListsLeaveTheList(t *testing.T) {
 	if n := w.count("select count(*) from provider_states where points = 4"); n != 3 {
 		t.Errorf("%d providers hold 4 points", n)
 	}
+	_, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{Point: ids[0]})
+	if keepsake.CodeOf(err) != keepsake.CodeNotFound ||
+		!strings.Contains(keepsake.MessageOf(err), "retention has removed it") {
+		t.Errorf("a point that is gone: %v", err)
+	}
 
 	// What lies there again counts again.
 	e.set(func() {
