@@ -16,8 +16,8 @@ import (
 // why nothing is gained by it. Whoever adds a table covers it by a trigger, or says here what somebody with that role's
 // password could do with it.
 var unguarded = map[string]string{
-	"backup_operations update": "backup_operations_guard; worker, fence, heartbeat and progress are liveness: a wrong " +
-		"one delays, and its holder writes no more",
+	"backup_operations update": "backup_operations_guard and backup_operations_confirmed_stays; worker, fence, " +
+		"heartbeat and progress are liveness: a wrong one delays, and its holder writes no more",
 	"operation_events insert": "lines of an operation's log: what counts of an operation is its row and the trail",
 	"duties insert":           "a duty that no process knows is not done",
 	"duties update":           "when a duty is done: one whose time lies further away than one interval is due",
@@ -36,10 +36,11 @@ var unguarded = map[string]string{
 		"hide that it is used from elsewhere, and lets nobody in",
 	"api_tokens update": "api_tokens_change_on_record; last_address can hide that it is used from elsewhere, and " +
 		"lets nobody in",
-	"second_steps update":    "second_steps_change_on_record; a later last step refuses a code more",
-	"recovery_codes update":  "recovery_codes_change_on_record; when it was made lets nobody in",
-	"recovery_points update": "recovery_points_marks_on_record; the rest is a cache of the repository",
-	"settings update":        "settings_on_record; audit_verdict is sealed by the repository's key",
+	"second_steps update":   "second_steps_change_on_record; a later last step refuses a code more",
+	"recovery_codes update": "recovery_codes_change_on_record; when it was made lets nobody in",
+	"recovery_points update": "recovery_points_marks_on_record and recovery_points_goes_on_record; the rest is a cache " +
+		"of the repository",
+	"settings update": "settings_on_record; audit_verdict is sealed by the repository's key",
 	"sign_in_throttles update": "sign_in_throttles_on_record and sign_in_throttles_hours_on_record; a failure more, " +
 		"never one less",
 	"sign_in_throttles delete": "sign_in_throttles_stay_on_record; what locks nobody, and an hour's count, which begins " +
@@ -132,7 +133,7 @@ func TestWhatTheServersRoleWritesIsGuarded(t *testing.T) {
 				or has_function_privilege(current_user, p.oid, 'execute with grant option')
 				or p.proconfig is null and p.proname = any($1))`,
 			[]string{"must_be_on_record", "audit_head_grows", "audit_log_follows", "backup_operations_guard",
-				"keep_slots", "approval_is_on_record"}).Scan(&owners)
+				"keep_slots", "approval_is_on_record", "confirmed_stays"}).Scan(&owners)
 	})
 	if err != nil || owners != 0 {
 		t.Errorf("%d functions of triggers are the working role's, or look into whatever schema it names (%v)", owners, err)

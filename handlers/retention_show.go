@@ -16,25 +16,26 @@ import (
 )
 
 type retentionReader interface {
-	GetRetention(ctx context.Context, actor keepsake.Actor, rules *policy.Retention) (console.RetentionState, error)
+	GetRetention(ctx context.Context, actor keepsake.Actor, try console.TryRules) (console.RetentionState, error)
 }
 
 // ShowRetention draws which recovery points stay and which go. With rules in its query it draws what these would do.
 func ShowRetention(pages Pages, con retentionReader) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
-		s, err := con.GetRetention(ctx, actor(c), nil)
+		wrong := ""
+		s, err := con.GetRetention(ctx, actor(c), func(count policy.Retention) (rules *policy.Retention) {
+			rules, wrong = RulesOf(c.QueryParam, count)
+			return rules
+		})
 		if err != nil {
 			return err
 		}
-		rules, wrong := RulesOf(c.QueryParam, s.Rules.Retention)
-		if rules != nil {
-			if s, err = con.GetRetention(ctx, actor(c), rules); err != nil {
-				return err
-			}
-		}
 		vm := draw.Retention(pages.Shell(c, "Retention", "points"), s, pages.clock())
 		vm.Mine, vm.Plan.Error = actor(c).Organization == "", wrong
+		if !vm.Mine {
+			vm.Plan.Confirm = ""
+		}
 		if IsPartial(c) {
 			return Render(c, http.StatusOK, views.RetentionPlanPart(vm.Plan))
 		}

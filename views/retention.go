@@ -12,15 +12,13 @@ type Retention struct {
 	Shell   Shell
 	Known   bool // the rest is empty otherwise
 	Notices []ui.Notice
-	// Confirm names what would go, for a person who has to confirm it; Confirms says how much that is. "": nobody has to.
-	Confirm, Confirms string
-	Mine              bool // the actor may take recovery points away
-	Next              ui.When
-	Never             string // in the place of Next: why none begins
-	LastURL           string // of the newest retention
-	State             ui.Chip
-	Rules             []RetentionRule
-	Plan              RetentionPlan
+	Mine    bool // the actor may take recovery points away
+	Next    ui.When
+	Never   string // in the place of Next: why none begins
+	LastURL string // of the newest retention
+	State   ui.Chip
+	Rules   []RetentionRule
+	Plan    RetentionPlan
 }
 
 // RetentionRule is one rule, to try others with.
@@ -30,13 +28,16 @@ type RetentionRule struct{ Name, Label, Unit, Value string }
 type RetentionPlan struct {
 	Simulated bool
 	Error     string // of the rules that were typed
-	Figures   []ui.Figure
-	Months    []RetentionMonth
-	Older     string // how much is older than the months
-	Going     []RetentionPoints
-	More      string            // how much more goes
-	Staying   []RetentionPoints // for a reason other than the rules that count
-	MoreStay  string
+	// Confirm names what would go, for a person who has to confirm it; Confirms says how much that is. "": nobody has to,
+	// or may. Rules that are only tried are never confirmed.
+	Confirm, Confirms string
+	Figures           []ui.Figure
+	Months            []RetentionMonth
+	Older             string // how much is older than the months
+	Going             []RetentionPoints
+	More              string            // how much more goes
+	Staying           []RetentionPoints // for a reason other than the rules that count
+	MoreStay          string
 }
 
 // RetentionMonth is a month of the calendar: cells of days, empty ones before its first.

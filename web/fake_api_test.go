@@ -5,7 +5,6 @@ import (
 
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/keepsake"
-	"github.com/wedsync/keepsake/internal/policy"
 )
 
 func (f *fakeConsole) ListTests(context.Context, keepsake.Actor, console.TestsInput) (console.TestPage, error) {
@@ -28,10 +27,11 @@ func (f *fakeConsole) GetSchedule(context.Context, keepsake.Actor) (console.Sche
 	return f.schedule, f.listErr
 }
 
-func (f *fakeConsole) GetRetention(_ context.Context, _ keepsake.Actor, rules *policy.Retention) (
+func (f *fakeConsole) GetRetention(_ context.Context, _ keepsake.Actor, try console.TryRules) (
 	console.RetentionState, error) {
 	s := f.retention
-	if rules != nil {
+	f.judgements++
+	if rules := try(s.Rules.Retention); rules != nil {
 		s.Rules.Retention, s.Simulated = *rules, true
 		s.Plan = rules.Plan(f.held, moment)
 	}

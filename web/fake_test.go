@@ -33,6 +33,7 @@ type fakeConsole struct {
 	retention  console.RetentionState
 	held       policy.RetentionFacts // what other rules are tried on
 	confirmed  []string              // retentions that were started
+	judgements int                   // how often all points were judged
 	estimate   console.Estimate
 	operations map[string]console.Operation
 	logs       map[string][]console.LogLine

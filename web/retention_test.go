@@ -51,6 +51,19 @@ func TestRetentionPage(t *testing.T) {
 	if strings.Contains(tried.text(), "Somebody has to confirm this") {
 		t.Error("rules that are tried can be confirmed")
 	}
+	// Where htmx puts them into a page, nothing that can be confirmed is left beside them.
+	part := func(query string) answer {
+		return s.get("/retention"+query, "HX-Request", "true")
+	}
+	part("").one("input", "value", "0123456789abcdef")
+	if p := part("?daily=40&last=40"); strings.Contains(p.body, "0123456789abcdef") {
+		t.Error("a plan that is tried stands beside what can be confirmed")
+	}
+	before := s.console.judgements
+	s.get("/retention?daily=40")
+	if n := s.console.judgements - before; n != 1 {
+		t.Errorf("all points were read %d times", n)
+	}
 	s.get("/retention?daily=many").says("These rules cannot be tried", "One a day: give a whole number")
 	s.get("/retention?daily=-1").says("These rules cannot be tried")
 

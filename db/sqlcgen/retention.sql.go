@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-const deletePoints = `-- name: DeletePoints :exec
-delete from recovery_points where platform = $1 and id = any($2::text[])
+const deletePoints = `-- name: DeletePoints :many
+delete from recovery_points where platform = $1 and id = any($2::text[]) returning id
 `
 
 type DeletePointsParams struct {
@@ -19,9 +19,25 @@ type DeletePointsParams struct {
 	Ids      []string
 }
 
-func (q *Queries) DeletePoints(ctx context.Context, arg DeletePointsParams) error {
-	_, err := q.db.Exec(ctx, deletePoints, arg.Platform, arg.Ids)
-	return err
+// It returns those that were there.
+func (q *Queries) DeletePoints(ctx context.Context, arg DeletePointsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, deletePoints, arg.Platform, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const getLastEnded = `-- name: GetLastEnded :one
@@ -159,9 +175,22 @@ func (q *Queries) GetLastOfKind(ctx context.Context, arg GetLastOfKindParams) (B
 const listHeldPoints = `-- name: ListHeldPoints :many
 select p.id, p.taken_at, p.backup_type, p.wedding_metadata, p.locked, p.note, p.doubts, p.trust, p.protected,
     p.bytes_new, p.goes_after, p.goes_because, (p.copies @> '[{"confirmed": true}]')::boolean as listed,
-    exists (select from backup_tests t
-        where t.point_id = p.id and t.ok and t.kind in ('deep_verify', 'restore'))::boolean as proven,
-    exists (select from backup_tests t where t.point_id = p.id and t.ok and t.kind = 'restore')::boolean as drilled
+    exists (
+        select from backup_tests t
+        where t.point_id = p.id
+          and t.ok
+          and t.kind in ('deep_verify', 'restore')
+          and not exists (
+            select from backup_tests f
+            where f.point_id = p.id and not f.ok and f.findings > 0 and f.tested_at > t.tested_at))::boolean as proven,
+    exists (
+        select from backup_tests t
+        where t.point_id = p.id
+          and t.ok
+          and t.kind = 'restore'
+          and not exists (
+            select from backup_tests f
+            where f.point_id = p.id and not f.ok and f.findings > 0 and f.tested_at > t.tested_at))::boolean as drilled
 from recovery_points p
 where p.platform = $1
 order by p.id desc
@@ -186,7 +215,8 @@ type ListHeldPointsRow struct {
 }
 
 // What retention judges of each recovery point. proven: its bytes were read back and were sound. drilled: all of it was
-// restored and compared. Evidence of an earlier point of the same id is none: ids are never given twice.
+// restored and compared. A later test that found something wrong takes both back. Evidence of an earlier point of the
+// same id is none: ids are never given twice.
 func (q *Queries) ListHeldPoints(ctx context.Context, platform string) ([]ListHeldPointsRow, error) {
 	rows, err := q.db.Query(ctx, listHeldPoints, platform)
 	if err != nil {
@@ -254,8 +284,10 @@ func (q *Queries) ListPointsInUse(ctx context.Context, platform string) ([]strin
 
 const setPointsToGo = `-- name: SetPointsToGo :exec
 with marked as (
-    select e ->> 'id' as id, (e ->> 'due')::timestamptz as due, e ->> 'why' as why
+    select distinct on (e ->> 'id') e ->> 'id' as id, (e ->> 'due')::timestamptz as due,
+        coalesce(nullif(e ->> 'why', ''), 'no rule keeps it') as why
     from jsonb_array_elements($2::jsonb) e
+    order by e ->> 'id', (e ->> 'due')::timestamptz
 )
 update recovery_points p
 set goes_after = (select m.due from marked m where m.id = p.id),
@@ -268,7 +300,7 @@ type SetPointsToGoParams struct {
 	Pending  []byte
 }
 
-// All that is marked, and nothing else: an array of {id, due, why}.
+// All that is marked, and nothing else: an array of {id, due, why}. What two lists name goes with the first of them.
 func (q *Queries) SetPointsToGo(ctx context.Context, arg SetPointsToGoParams) error {
 	_, err := q.db.Exec(ctx, setPointsToGo, arg.Platform, arg.Pending)
 	return err

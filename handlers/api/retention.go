@@ -70,18 +70,16 @@ type retentionBody struct{ Body Retention }
 
 func (h *actions) retention(ctx context.Context, in *retentionInput) (*retentionBody, error) {
 	actor := handlers.ActorFrom(ctx)
-	s, err := h.d.Console.GetRetention(ctx, actor, nil)
+	wrong := ""
+	s, err := h.d.Console.GetRetention(ctx, actor, func(count policy.Retention) (rules *policy.Retention) {
+		rules, wrong = handlers.RulesOf(in.rule, count)
+		return rules
+	})
 	if err != nil {
 		return nil, err
 	}
-	rules, wrong := handlers.RulesOf(in.rule, s.Rules.Retention)
 	if wrong != "" {
 		return nil, keepsake.Errorf(keepsake.CodeInvalid, "%s", wrong)
-	}
-	if rules != nil {
-		if s, err = h.d.Console.GetRetention(ctx, actor, rules); err != nil {
-			return nil, err
-		}
 	}
 	return &retentionBody{Body: retentionOf(s, in.Show, in.Limit)}, nil
 }

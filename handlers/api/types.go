@@ -11,7 +11,6 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/scope"
 	"github.com/wedsync/keepsake/internal/engine/search"
 	"github.com/wedsync/keepsake/internal/keepsake"
-	"github.com/wedsync/keepsake/internal/policy"
 )
 
 // Console is everything the API needs from *console.Console.
@@ -34,7 +33,7 @@ type Console interface {
 	Compliance(ctx context.Context, actor keepsake.Actor) (console.Compliance, error)
 	ListDuties(ctx context.Context, actor keepsake.Actor) ([]console.DutyState, error)
 	GetSchedule(ctx context.Context, actor keepsake.Actor) (console.ScheduleState, error)
-	GetRetention(ctx context.Context, actor keepsake.Actor, rules *policy.Retention) (console.RetentionState, error)
+	GetRetention(ctx context.Context, actor keepsake.Actor, try console.TryRules) (console.RetentionState, error)
 	GetPoint(ctx context.Context, actor keepsake.Actor, id string) (console.PointDetail, error)
 	SavePoint(ctx context.Context, actor keepsake.Actor, in console.SavePointInput) error
 	PreviewScope(ctx context.Context, actor keepsake.Actor, in console.ScopedInput) (*scope.Preview, error)

@@ -1,6 +1,8 @@
 package draw
 
 import (
+	"slices"
+
 	"github.com/wedsync/keepsake/handlers/format"
 	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
@@ -44,6 +46,9 @@ func retentionResult(r console.RetentionResult) *views.Result {
 			{Label: "Marked", Value: format.Count(int64(len(r.Marked)))},
 		},
 		Next: []views.NextStep{{Text: "See what stays", URL: "/retention"}},
+	}
+	if len(r.Pending) > 0 {
+		out.Title, out.Text = "Nothing was due", waiting(r.Pending)
 	}
 	if len(r.Marked) > 0 || r.Objects > 0 {
 		out.Title = "Marked what goes next"
@@ -89,4 +94,17 @@ func retentionResult(r console.RetentionResult) *views.Result {
 		out.Tone, out.Title, out.Text = ui.ToneWarn, "Nothing was removed", Sentence(r.Held)
 	}
 	return out
+}
+
+// waiting says how many recovery points are marked, and when the first of them goes.
+func waiting(pending []engine.PendingPoint) string {
+	ids := map[string]bool{} // two lists may name the same
+	for _, p := range pending {
+		ids[p.ID] = true
+	}
+	first := slices.MinFunc(pending, func(a, b engine.PendingPoint) int { return a.Due.Compare(b.Due) })
+	marked := format.Plural(int64(len(ids)), "recovery point is marked, and goes",
+		"recovery points are marked, and the first goes")
+	return marked + " after " + format.Clock{}.Exact(first.Due) +
+		". Until then whoever locks it keeps it. All others stay, as the rules say."
 }

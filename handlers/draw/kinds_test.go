@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wedsync/keepsake/internal/console"
+	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -58,6 +60,30 @@ func TestTitlesNameTiersWithTheirArticle(t *testing.T) {
 	} {
 		if got := OperationTitle(console.Operation{Kind: console.KindScoped, Asked: in}); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestARetentionSaysWhatWaits: where nothing was due, its page does not say that every recovery point stays.
+func TestARetentionSaysWhatWaits(t *testing.T) {
+	t.Parallel()
+	due := time.Date(2026, 12, 2, 9, 30, 0, 0, time.UTC)
+	waits := func(id string, due time.Time) engine.PendingPoint {
+		return engine.PendingPoint{RemovedPoint: engine.RemovedPoint{ID: id}, Due: due}
+	}
+	for name, c := range map[string]struct {
+		pending []engine.PendingPoint
+		says    string
+	}{
+		"none": {nil, "Every recovery point stays, as the rules say."},
+		"one": {[]engine.PendingPoint{waits("a", due)},
+			"1 recovery point is marked, and goes after Wed 2 Dec 2026, 09:30 UTC."},
+		"some": {[]engine.PendingPoint{waits("a", due.Add(time.Hour)), waits("b", due), waits("b", due.Add(time.Hour))},
+			"2 recovery points are marked, and the first goes after Wed 2 Dec 2026, 09:30 UTC."},
+	} {
+		r := retentionResult(console.RetentionResult{RemovalResult: engine.RemovalResult{Pending: c.pending}})
+		if !strings.HasPrefix(r.Text, c.says) {
+			t.Errorf("%s: %q", name, r.Text)
 		}
 	}
 }

@@ -49,9 +49,6 @@ func Retention(shell views.Shell, s console.RetentionState, clock format.Clock) 
 		return vm
 	}
 	vm.Notices = retentionNotices(s)
-	if s.Plan.Large != "" && s.Plan.Held == "" && !s.Simulated {
-		vm.Confirm, vm.Confirms = s.Fingerprint, Sentence(s.Plan.Large)
-	}
 	switch {
 	case !s.Rules.On:
 		vm.Never = "None begins by itself"
@@ -95,6 +92,9 @@ func retentionNotices(s console.RetentionState) (list []ui.Notice) {
 
 func retentionPlan(s console.RetentionState, clock format.Clock) views.RetentionPlan {
 	vm := views.RetentionPlan{Simulated: s.Simulated}
+	if s.Plan.Large != "" && s.Plan.Held == "" && !s.Simulated {
+		vm.Confirm, vm.Confirms = s.Fingerprint, Sentence(s.Plan.Large)
+	}
 	var stay, going int
 	var freed int64
 	next := time.Time{}

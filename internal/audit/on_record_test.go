@@ -134,6 +134,11 @@ func TestUnrecordedWriteIsRecordedByTheDatabase(t *testing.T) {
 			`["kind"]`},
 		{"recovery_points", "update recovery_points set note = 'nothing to see'", `["note"]`},
 		{"recovery_points", "update recovery_points set locked = true", `["locked"]`},
+		{"recovery_points", "update recovery_points set goes_after = now(), goes_because = 'x'",
+			`["goes_after", "goes_because"]`},
+		{"backup_operations", "insert into backup_operations (platform, id, kind, requested_by, requested_name, confirmed) " +
+			"values ('main', '018f0000-0000-7000-8000-000000000015', 'retention', '1', 'x', '[\"p\"]')",
+			"018f0000-0000-7000-8000-000000000015"},
 		{"backup_tests", "update backup_tests set ok = true", `["ok"]`},
 		{"backup_tests", "delete from backup_tests", `"did": "delete"`},
 		{"backup_tests", "insert into backup_tests (id, platform, point_id, kind, tested_at, ok, findings, seconds) select " +
@@ -206,6 +211,7 @@ func TestUnrecordedWriteIsRecordedByTheDatabase(t *testing.T) {
 		"update backup_operations set requested_by = '9' where kind = 'restore'",
 		"update backup_operations set created_at = now() + interval '1 day' where kind = 'restore'",
 		"update backup_operations set restore = '{\"scope\": {\"wedding\": \"7\"}}' where kind = 'restore'",
+		"update backup_operations set confirmed = '[\"p\", \"q\"]' where kind = 'retention'",
 		// Switching alerts off.
 		"update alert_places set last_id = 1000000000000000", "update alert_places set next_at = '9999-01-01'",
 		"update alert_places set leased_until = now() + interval '1 h'",

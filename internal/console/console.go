@@ -24,11 +24,13 @@ type Engine interface {
 	Verify(context.Context, engine.VerifyInput, engine.Reporter) (engine.VerifyResult, error)
 	Repair(context.Context, engine.VerifyInput, engine.Reporter) (engine.RepairResult, error)
 	Remove(context.Context, engine.RemovalInput, engine.Reporter) (engine.RemovalResult, error)
+	Removals(context.Context) (engine.PendingRemovals, error)
 	Health(ctx context.Context, write func(provider string) bool) ([]engine.ProviderHealth, error)
 	Restore(context.Context, engine.RestoreInput, engine.Reporter) (engine.RestoreResult, error)
 	// SettleRestore reports whether a restore was finished whose worker never said so; CodeUnknown: nobody can say.
 	SettleRestore(ctx context.Context, target keepsake.Secret, end engine.RestoreEnd) (bool, error)
 	Points(ctx context.Context, provider string) ([]engine.Point, error)
+	ListPoints(ctx context.Context, provider string) (engine.PointList, error)
 	Point(ctx context.Context, id string) (engine.PointDetail, error)
 	CheckPlatform(context.Context) []engine.CheckFinding
 	CheckRepository(context.Context) []engine.CheckFinding

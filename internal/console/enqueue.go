@@ -42,7 +42,8 @@ func (c *Console) enqueue(ctx context.Context, actor keepsake.Actor, action audi
 func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, action audit.Action, detail map[string]any,
 	row sqlcgen.InsertOperationParams, judge mayBeAlone) (Operation, error) {
 	var o Operation
-	err := c.attemptJudged(ctx, actor, nil, action, "", detail, func(tx db.Tx) (string, error) {
+	err := c.mustStay(ctx, row) // before the transaction, which has a connection of its own
+	err = c.attemptJudged(ctx, actor, err, action, row.ID, detail, func(tx db.Tx) (string, error) {
 		quota, err := c.useLimit(ctx, tx, actor, row)
 		if err != nil {
 			return row.ID, err
@@ -55,9 +56,6 @@ func (c *Console) enqueueJudged(ctx context.Context, actor keepsake.Actor, actio
 		}
 		if because != "" {
 			row.State = string(StateProposed)
-		}
-		if err := c.mustStay(ctx, row); err != nil {
-			return row.ID, err
 		}
 		if err := tx.InsertOperation(ctx, row); err != nil {
 			return row.ID, aboutKind(Kind(row.Kind)).Refusal(err)
@@ -114,7 +112,8 @@ func (c *Console) pointID(ctx context.Context, actor keepsake.Actor, id string) 
 	}
 	if db.IsNoRows(err) {
 		return nil, "", keepsake.Errorf(keepsake.CodeNotFound,
-			"There is no such recovery point. If the command line made it, it appears here within minutes.")
+			"There is no such recovery point. If the command line made it, it appears here within minutes, or retention has "+
+				"removed it.")
 	}
 	if err != nil {
 		return nil, "", err

@@ -44,6 +44,8 @@ type fakeEngine struct {
 	restores  []engine.RestoreInput
 	removals  []engine.RemovalInput
 	remove    func(engine.RemovalInput) engine.RemovalResult // nil: nothing is to go
+	gone      []string                                       // what removal lists name and nobody lists any more
+	unasked   []engine.Unasked                               // providers that do not list their points
 	down      error                                          // what the platform answers
 	stores    []engine.Provider
 	shift     int            // days that its first wedding lies ahead
@@ -171,6 +173,12 @@ func (f *fakeEngine) Remove(_ context.Context, in engine.RemovalInput, _ engine.
 	return remove(in), nil
 }
 
+func (f *fakeEngine) Removals(context.Context) (engine.PendingRemovals, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return engine.PendingRemovals{Gone: slices.Clone(f.gone)}, nil
+}
+
 func (f *fakeEngine) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -248,6 +256,13 @@ func (f *fakeEngine) Points(_ context.Context, provider string) ([]engine.Point,
 		}
 	}
 	return list, nil
+}
+
+func (f *fakeEngine) ListPoints(ctx context.Context, provider string) (engine.PointList, error) {
+	points, err := f.Points(ctx, provider)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return engine.PointList{Points: points, Unasked: f.unasked}, err
 }
 
 func (f *fakeEngine) Point(_ context.Context, id string) (engine.PointDetail, error) {

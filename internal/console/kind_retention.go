@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/wedsync/keepsake/db"
@@ -74,8 +73,8 @@ func (c *Console) startRetention(ctx context.Context, actor keepsake.Actor, p *p
 	return c.enqueue(ctx, actor, audit.RetentionStart, detail, row)
 }
 
-// mustStay refuses a restore from a recovery point that is marked while a retention runs. A retention that begins later
-// finds the restore, and leaves its point alone.
+// mustStay refuses a restore from a recovery point that is due while a retention runs. One that is marked and not due
+// yet stays during this run; a retention that begins later finds the restore, and leaves its point alone.
 func (c *Console) mustStay(ctx context.Context, row sqlcgen.InsertOperationParams) error {
 	if kind := Kind(row.Kind); kind != KindRestore && kind != KindScoped || row.PointID == "" {
 		return nil
@@ -84,7 +83,7 @@ func (c *Console) mustStay(ctx context.Context, row sqlcgen.InsertOperationParam
 	// Whoever sees one organization sees neither the point nor who has the slot.
 	err := c.db.InTx(ctx, keepsake.System("retention"), func(tx db.Tx) error {
 		point, err := tx.GetPoint(ctx, sqlcgen.GetPointParams{ID: row.PointID, Platform: row.Platform})
-		if err == nil && point.GoesAfter != nil {
+		if err == nil && point.GoesAfter != nil && !c.now().Before(*point.GoesAfter) {
 			_, err = tx.GetSlotHolder(ctx, sqlcgen.GetSlotHolderParams{Platform: row.Platform, Name: retentionSlot})
 			goes = err == nil
 		}
@@ -153,8 +152,9 @@ func (k retentions) Run(ctx context.Context, row operation.Operation, r report.R
 	plan := k.c.retention.Plan(h.facts, k.c.now())
 	result := RetentionResult{Points: len(h.facts.Points), Large: plan.Large}
 	in := engine.RemovalInput{Known: h.known, Grace: k.c.retention.Grace}
-	for _, v := range plan.Removals(func(id string) bool { return slices.Contains(confirmed, id) }) {
-		if !slices.Contains(h.inUse, v.Point.ID) {
+	named, used := setOf(confirmed), setOf(h.inUse)
+	for _, v := range plan.Removals(func(id string) bool { return named[id] }) {
+		if !used[v.Point.ID] {
 			in.Points = append(in.Points, engine.RemovedPoint{ID: v.Point.ID, Why: v.Why[0]})
 		}
 	}
@@ -167,6 +167,14 @@ func (k retentions) Run(ctx context.Context, row operation.Operation, r report.R
 		}
 	}
 	return k.report(result), nil
+}
+
+func setOf(ids []string) map[string]bool {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 func (retentions) report(result RetentionResult) operation.Report {
@@ -194,17 +202,19 @@ func (retentions) report(result RetentionResult) operation.Report {
 	return out
 }
 
-// endRetention forgets what is gone, and notes what is to go. Where nothing could be told, what is known stands.
+// endRetention forgets what is gone, and notes what is to go. Where a retention was held nobody could tell what is to
+// go, so what is known of that stands.
 func endRetention(ctx context.Context, tx db.Tx, row operation.Operation, r RetentionResult) error {
+	_, err := tx.DeletePoints(ctx, sqlcgen.DeletePointsParams{Platform: row.Platform, Ids: append([]string{}, r.Gone...)})
+	if err != nil {
+		return fmt.Errorf("forget recovery points that are gone: %w", err)
+	}
 	if r.Held != "" {
-		return nil
+		return tx.SetProviderPoints(ctx, row.Platform)
 	}
 	pending, err := json.Marshal(r.Pending)
 	if err != nil {
 		return fmt.Errorf("encode what is to go: %w", err)
-	}
-	if err := tx.DeletePoints(ctx, sqlcgen.DeletePointsParams{Platform: row.Platform, Ids: r.Gone}); err != nil {
-		return fmt.Errorf("forget recovery points that are gone: %w", err)
 	}
 	err = tx.SetPointsToGo(ctx, sqlcgen.SetPointsToGoParams{Platform: row.Platform, Pending: progress.CleanJSON(pending)})
 	if err != nil {
@@ -216,18 +226,26 @@ func endRetention(ctx context.Context, tx db.Tx, row operation.Operation, r Rete
 // Stopped has nothing to write: the next retention goes on where this one stopped.
 func (retentions) Stopped(context.Context, db.Tx, operation.Operation) error { return nil }
 
-// Describe says what went where.
+// mostNamed is how many recovery points of a kind the trail names of one retention. Beyond, it has their number: an
+// entry holds a megabyte.
+const mostNamed = 5000
+
+// Describe says what went where, and what goes next.
 func (retentions) Describe(row operation.Operation, e *audit.Entry) {
 	o, err := operationOf(row)
 	if err != nil || o.Retention == nil {
 		return
 	}
-	removed := []string{}
-	for _, p := range o.Retention.Removed {
-		removed = append(removed, p.ID)
+	r := *o.Retention
+	for name, ids := range map[string][]string{
+		"removed": idsOf(r.Removed), "marked": idsOf(r.Marked), "gone": append([]string{}, r.Gone...),
+	} {
+		e.Detail[name] = ids[:min(len(ids), mostNamed)]
+		if len(ids) > mostNamed {
+			e.Detail[name+"_in_all"] = len(ids)
+		}
 	}
-	e.Detail["removed"], e.Detail["freed"] = removed, o.Retention.Freed
-	e.Detail["marked"] = len(o.Retention.Marked)
+	e.Detail["freed"] = r.Freed
 	if o.Retention.Held != "" {
 		e.Detail["held"] = o.Retention.Held
 	}
@@ -236,6 +254,14 @@ func (retentions) Describe(row operation.Operation, e *audit.Entry) {
 		e.Detail["left"] = words
 		e.FellShort()
 	}
+}
+
+func idsOf(points []engine.RemovedPoint) []string {
+	ids := []string{}
+	for _, p := range points {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }
 
 func (retentions) resultOf(o *Operation) any {

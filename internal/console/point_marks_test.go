@@ -79,8 +79,8 @@ type slowList struct {
 	read func()
 }
 
-func (s *slowList) Points(ctx context.Context, provider string) ([]engine.Point, error) {
-	list, err := s.fakeEngine.Points(ctx, provider)
+func (s *slowList) ListPoints(ctx context.Context, provider string) (engine.PointList, error) {
+	list, err := s.fakeEngine.ListPoints(ctx, provider)
 	s.read()
 	return list, err
 }

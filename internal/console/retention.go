@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wedsync/keepsake/db"
@@ -44,7 +45,7 @@ func (c *Console) KeepRetention(ctx context.Context) error {
 			return err
 		}
 		rested := h.last == nil || h.age >= retentionRest
-		if len(c.retention.Plan(h.facts, c.now()).Removals(nil)) == 0 && !rested {
+		if !rested && !c.actsNow(h) {
 			return nil
 		}
 		_, err = c.startRetention(ctx, keepsake.System("retention"), p, "")
@@ -52,6 +53,15 @@ func (c *Console) KeepRetention(ctx context.Context) error {
 			return nil
 		}
 		return err
+	})
+}
+
+// actsNow reports whether a retention would mark or delete a recovery point now. One that is marked and not due waits.
+func (c *Console) actsNow(h held) bool {
+	now := c.now()
+	return slices.ContainsFunc(c.retention.Plan(h.facts, now).Removals(nil), func(v policy.RetentionVerdict) bool {
+		due := h.rows[v.Point.ID].GoesAfter
+		return due == nil || !now.Before(*due)
 	})
 }
 
@@ -189,9 +199,12 @@ type RetentionState struct {
 	Next  time.Time  // when the next begins by itself; zero: none does
 }
 
-// GetRetention returns how retention stands. With rules it says what these would do. It is about all recovery points,
-// so only an actor who may see the whole platform gets it.
-func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, rules *policy.Retention) (
+// TryRules returns rules to try in the place of those that count, or nil for those that count.
+type TryRules func(count policy.Retention) *policy.Retention
+
+// GetRetention returns how retention stands. With other rules it says what these would do. It is about all recovery
+// points, so only an actor who may see the whole platform gets it.
+func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, try TryRules) (
 	state RetentionState, err error) {
 	if err := mayActOnPlatform(actor, keepsake.MayRead); err != nil {
 		return state, c.recordRefused(ctx, actor, audit.RetentionRead, "", nil, err)
@@ -201,8 +214,10 @@ func (c *Console) GetRetention(ctx context.Context, actor keepsake.Actor, rules 
 		return state, err
 	}
 	state.Rules, state.Known = *c.retention, true
-	if rules != nil {
-		state.Rules.Retention, state.Simulated = *rules, true
+	if try != nil {
+		if rules := try(c.retention.Retention); rules != nil {
+			state.Rules.Retention, state.Simulated = *rules, true
+		}
 	}
 	h, err := c.heldPoints(ctx, p)
 	if err != nil {

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -71,8 +72,8 @@ func TestRetentionByItself(t *testing.T) {
 	var ahead atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	e := realEngineAt(t, platform, now)
-	c := w.console(e, retaining(3, 100, time.Now))
-	w.works(c, e, 3, 100, time.Now)
+	c := w.console(e, retaining(3, 100, now))
+	w.works(c, e, 3, 100, now)
 	var ids []string
 	for range 5 {
 		o, err := c.StartBackup(t.Context(), admin, console.StartBackupInput{Type: keepsake.BackupIncremental})
@@ -106,6 +107,10 @@ func TestRetentionByItself(t *testing.T) {
 	if err != nil || len(s.Goes) != 2 || s.Goes[ids[1]].Before(time.Now().Add(23*time.Hour)) {
 		t.Fatalf("what is to go: %v %v", s.Goes, err)
 	}
+	marked := o.ID
+	if o = keep(); o.ID != marked {
+		t.Error("nothing is due, and another retention was started")
+	}
 	ahead.Store(int64(25 * time.Hour))
 	o = keep()
 	if r := o.Retention; len(r.Removed) != 2 || len(r.Gone) != 2 || r.Freed[0].Points != 2 {
@@ -121,11 +126,13 @@ func TestRetentionByItself(t *testing.T) {
 	if n := w.count("select count(*) from backup_tests where point_id = $1", ids[0]); n != 1 {
 		t.Errorf("of what was proved %d rows are left", n)
 	}
-	if n := w.count(`select count(*) from audit_log where action = 'retention.end' and detail::text like '%' || $1 || '%'
-		and detail::text like '%freed%'`, ids[1]); n != 1 {
-		t.Errorf("%d entries say what went", n)
+	for _, said := range []string{"removed", "marked", "gone"} {
+		if n := w.count(`select count(*) from audit_log where action = 'retention.end' and detail::jsonb -> $1 ? $2
+			and detail::jsonb ? 'freed'`, said, ids[1]); n != 1 {
+			t.Errorf("%d entries say what was %s", n, said)
+		}
 	}
-	if n := w.count("select count(*) from audit_log where action = 'database.change'"); n != 0 {
+	if n := w.count("select count(*) from audit_log where action = 'database.write'"); n != 0 {
 		t.Errorf("%d changes are not explained", n)
 	}
 	all, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{Deep: true})
@@ -232,11 +239,14 @@ func TestWhatARestoreUsesStays(t *testing.T) {
 		t.Errorf("%v go", got)
 	}
 
-	// Nobody begins to restore what a retention that runs may be removing.
-	marked := engine.RemovalResult{Pending: []engine.PendingPoint{{
-		RemovedPoint: engine.RemovedPoint{ID: ids[0], Why: "no rule reaches back that far"},
-		Due:          time.Now().Add(time.Hour),
-	}}}
+	// Nobody begins to restore what a retention that runs may be removing. What is not due stays during this one.
+	goes := func(id string, in time.Duration) engine.PendingPoint {
+		return engine.PendingPoint{
+			RemovedPoint: engine.RemovedPoint{ID: id, Why: "no rule reaches back that far"},
+			Due:          time.Now().Add(in),
+		}
+	}
+	marked := engine.RemovalResult{Pending: []engine.PendingPoint{goes(ids[0], -time.Minute), goes(ids[2], 23*time.Hour)}}
 	e.set(func() { e.remove = func(engine.RemovalInput) engine.RemovalResult { return marked } })
 	run := func() console.Operation {
 		o, err := c.StartRetention(t.Context(), proven(time.Now()), "")
@@ -257,12 +267,22 @@ func TestWhatARestoreUsesStays(t *testing.T) {
 	o := run()
 	<-reached
 	start := func(point string) error {
-		_, err := c.StartRestore(t.Context(), proven(time.Now()), console.StartRestoreInput{Point: point, Database: "two",
-			Confirmation: "two", Scope: keepsake.Everything()})
+		_, err := c.StartRestore(t.Context(), proven(time.Now()), console.StartRestoreInput{
+			Point:        point,
+			Database:     "to_" + point,
+			Confirmation: "to_" + point,
+			Scope:        keepsake.Everything(),
+		})
 		return err
 	}
 	if err := start(ids[0]); keepsake.CodeOf(err) != keepsake.CodeConflict {
 		t.Errorf("a restore of what goes: %v", err)
+	}
+	if n := w.count("select count(*) from audit_log where action = 'restore.start' and outcome = 'refused'"); n != 1 {
+		t.Errorf("%d refusals are on record", n)
+	}
+	if err := start(ids[2]); err != nil {
+		t.Errorf("a restore of what goes in 23 hours: %v", err)
 	}
 	if err := start(ids[5]); err != nil {
 		t.Errorf("a restore of what stays: %v", err)
@@ -314,5 +334,149 @@ func TestNothingGoesWhileBackupsFail(t *testing.T) {
 				t.Errorf("%d removals, %+v", len(e.removals), o.Retention)
 			}
 		})
+	}
+}
+
+// TestAFailedTestTakesTheProofBack: a point that was sound, and in which a later test found something wrong, is neither
+// proven nor drilled. One that could not ask everybody says nothing.
+func TestAFailedTestTakesTheProofBack(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e, retaining(3, 100, time.Now))
+	ids := w.points(c, e, 5, nil)
+	tested := func(point, kind string, ago time.Duration, ok bool, findings int) {
+		w.past("backup_tests", fmt.Sprintf(`insert into backup_tests (id, platform, point_id, kind, tested_at, ok, findings,
+			seconds) values (gen_random_uuid(), 'main', '%s', '%s', now() - interval '%v seconds', %v, %d, 1)`,
+			point, kind, ago.Seconds(), ok, findings))
+	}
+	tested(ids[0], "restore", 2*time.Hour, true, 0)
+	tested(ids[0], "verify", time.Hour, false, 1)
+	tested(ids[1], "deep_verify", 2*time.Hour, true, 0)
+	tested(ids[1], "deep_verify", time.Hour, false, 1)
+	tested(ids[2], "deep_verify", 2*time.Hour, false, 1)
+	tested(ids[2], "restore", time.Hour, true, 0)
+	tested(ids[3], "deep_verify", 2*time.Hour, true, 0)
+	tested(ids[3], "deep_verify", time.Hour, false, 0)
+	s, err := c.GetRetention(t.Context(), admin, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]bool{ids[2]: {true, true}, ids[3]: {true, false}}
+	for _, v := range s.Plan.Verdicts {
+		if got := [2]bool{v.Point.Proven, v.Point.Drilled}; got != want[v.Point.ID] {
+			t.Errorf("%s: proven and drilled are %v", v.Point.ID, got)
+		}
+	}
+}
+
+// TestTwoListsMayNameAPoint, which goes with the first of them, and a list may give no reason.
+func TestTwoListsMayNameAPoint(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e, retaining(3, 100, time.Now))
+	ids := w.points(c, e, 6, nil)
+	soon := time.Now().Add(time.Hour).Truncate(time.Second)
+	pending := func(id, why string, due time.Time) engine.PendingPoint {
+		return engine.PendingPoint{RemovedPoint: engine.RemovedPoint{ID: id, Why: why}, Due: due}
+	}
+	e.remove = func(engine.RemovalInput) engine.RemovalResult {
+		return engine.RemovalResult{Pending: []engine.PendingPoint{pending(ids[0], "later", soon.Add(time.Hour)),
+			pending(ids[0], "first", soon), pending(ids[1], "", soon)}}
+	}
+	w.works(c, e, 3, 100, time.Now)
+	o, err := c.StartRetention(t.Context(), proven(time.Now()), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, o.ID, console.StateDone)
+	for id, why := range map[string]string{ids[0]: "first", ids[1]: "no rule keeps it"} {
+		p, err := c.GetPoint(t.Context(), admin, id)
+		if err != nil || !p.Point.GoesAfter.Equal(soon) || p.Point.GoesBecause != why {
+			t.Errorf("%s goes after %s: %q, %v", id, p.Point.GoesAfter, p.Point.GoesBecause, err)
+		}
+	}
+	if n := w.count("select count(*) from audit_log where action = 'database.write'"); n != 0 {
+		t.Errorf("%d changes are not explained", n)
+	}
+}
+
+// TestPointsThatNobodyListsLeaveTheList where a removal list names them. Of others the list says that no copy is there.
+// While a provider cannot be asked, everything stays as it is.
+func TestPointsThatNobodyListsLeaveTheList(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e, retaining(3, 100, time.Now))
+	ids := w.points(c, e, 6, nil)
+	sync := func(listed int64, lost int) {
+		t.Helper()
+		for range 2 { // the second look finds nothing to do
+			if err := c.SyncPoints(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page, err := c.ListPoints(t.Context(), admin, console.PointsInput{})
+		if err != nil || len(page.Points) != int(listed) {
+			t.Fatalf("%d points are listed: %v", len(page.Points), err)
+		}
+		n := 0
+		for _, p := range page.Points {
+			if !p.Protected && slices.ContainsFunc(p.Copies, func(cp keepsake.Copy) bool {
+				return cp.Error == "not listed there any more"
+			}) {
+				n++
+			}
+		}
+		if n != lost {
+			t.Errorf("%d points have no copy, want %d", n, lost)
+		}
+	}
+	e.set(func() {
+		e.points = e.points[2:]
+		e.gone, e.unasked = []string{ids[0], "20200101T000000Z-00"}, []engine.Unasked{{Provider: "s3", Why: "It hangs."}}
+	})
+	sync(6, 0)
+	e.set(func() { e.unasked = nil })
+	sync(5, 1)
+	if n := w.count(`select count(*) from audit_log
+		where action = 'point.sync' and detail::jsonb -> 'gone' = jsonb_build_array($1::text)`, ids[0]); n != 1 {
+		t.Errorf("%d entries say what is gone", n)
+	}
+	if n := w.count("select count(*) from provider_states where points = 4"); n != 3 {
+		t.Errorf("%d providers hold 4 points", n)
+	}
+	_, err := c.StartVerify(t.Context(), admin, console.StartVerifyInput{Point: ids[0]})
+	if keepsake.CodeOf(err) != keepsake.CodeNotFound ||
+		!strings.Contains(keepsake.MessageOf(err), "retention has removed it") {
+		t.Errorf("a point that is gone: %v", err)
+	}
+
+	// What lies there again counts again.
+	e.set(func() {
+		e.points = append(e.points, fakePoint(ids[1], time.Now().Add(-4*time.Hour), "local", "s3", "away"))
+	})
+	sync(5, 0)
+}
+
+// TestAHeldRetentionForgetsWhatIsGone all the same, and what is known of points that are to go stands.
+func TestAHeldRetentionForgetsWhatIsGone(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(t), newFakeEngine()
+	c := w.console(e, retaining(3, 100, time.Now))
+	ids := w.points(c, e, 6, nil)
+	w.works(c, e, 3, 100, time.Now)
+	run := func(r engine.RemovalResult) {
+		e.set(func() { e.remove = func(engine.RemovalInput) engine.RemovalResult { return r } })
+		o, err := c.StartRetention(t.Context(), proven(time.Now()), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, c, o.ID, console.StateDone)
+	}
+	run(engine.RemovalResult{Pending: []engine.PendingPoint{{RemovedPoint: engine.RemovedPoint{ID: ids[1]},
+		Due: time.Now().Add(time.Hour)}}})
+	run(engine.RemovalResult{Held: "Provider s3 cannot be asked.", Gone: []string{ids[0]}})
+	s, err := c.GetRetention(t.Context(), admin, nil)
+	if err != nil || len(s.Plan.Verdicts) != 5 || len(s.Goes) != 1 {
+		t.Errorf("%d points are known, %d go: %v", len(s.Plan.Verdicts), len(s.Goes), err)
 	}
 }

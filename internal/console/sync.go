@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,17 +43,21 @@ func (c *Console) syncPoints(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
-	points, err := p.Engine.Points(ctx, "")
+	list, err := p.Engine.ListPoints(ctx, "")
 	if keepsake.CodeOf(err) == keepsake.CodeNotFound && err != nil {
 		return nil // there is no repository yet
 	}
 	if err != nil {
 		return fmt.Errorf("list the repository: %w", err)
 	}
-	if _, err = c.savePoints(ctx, p, points, marks, func(name string) bool { return asked[name] }); err != nil {
+	if _, err = c.savePoints(ctx, p, list.Points, marks, func(name string) bool { return asked[name] }); err != nil {
 		return err
 	}
-	return c.listElsewhere(ctx, p)
+	all := !slices.ContainsFunc(p.Engine.Providers(), func(s engine.Provider) bool { return !asked[s.Name] })
+	if all && len(list.Unasked) == 0 {
+		err = c.dropUnlisted(ctx, p, list.Points, marks)
+	}
+	return errors.Join(err, c.listElsewhere(ctx, p))
 }
 
 // noticePoints reads the repository's list when it holds a newer recovery point than this console knows: the command

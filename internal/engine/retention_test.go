@@ -41,7 +41,8 @@ func TestRemovalsThatArePending(t *testing.T) {
 	r := k.remove(points[:2]...)
 	p := pending(points[:2]...)
 	l, found := p.Marked(points[0])
-	if !found || l.ID != r.List || !l.Due.Equal(r.Due) || l.Objects != r.Objects || l.Points[0].Why != "nothing keeps it" {
+	if len(p.Gone) > 0 || !found || l.ID != r.List || !l.Due.Equal(r.Due) || l.Objects != r.Objects ||
+		l.Points[0].Why != "nothing keeps it" {
 		t.Errorf("%+v, %+v", l, r)
 	}
 	if _, found := p.Marked(points[3]); found {
@@ -50,7 +51,9 @@ func TestRemovalsThatArePending(t *testing.T) {
 	k.passes(25 * time.Hour)
 	pending(points[:2]...)
 	k.remove(points[0])
-	pending(points[1]) // somebody keeps it, and could let it go again
+	if p = pending(points[1]); !slices.Equal(p.Gone, points[:1]) { // somebody keeps it, and could let it go again
+		t.Errorf("%q are gone, want %q", p.Gone, points[:1])
+	}
 	k.passes(8 * 24 * time.Hour)
 	pending()
 }

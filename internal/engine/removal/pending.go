@@ -13,6 +13,9 @@ import (
 // Pending is what was marked and has yet to go.
 type Pending struct {
 	Lists []PendingList // the oldest first
+	// Gone are the ids of all recovery points that a list names and that no provider lists any more. Where a provider
+	// could not be asked, it is empty.
+	Gone []string
 	// Unread says in sentences which removal lists could not be read.
 	Unread []string
 }
@@ -51,12 +54,13 @@ func (by *Remover) Pending(ctx context.Context) (Pending, error) {
 	if err != nil {
 		return Pending{}, err
 	}
-	p := Pending{Lists: []PendingList{}, Unread: slices.Clone(lists.Unread)}
+	p := Pending{Lists: []PendingList{}, Gone: []string{}, Unread: slices.Clone(lists.Unread)}
 	for name, err := range lists.Failed {
 		p.Unread = append(p.Unread, keepsake.Sentence("Provider "+name+" cannot list its removal lists. "+
 			replicas.Explain(err)))
 	}
 	slices.Sort(p.Unread)
+	allListed := len(lists.Failed) == 0 && len(points.Failed) == 0 && len(live) == len(repo.Providers)
 	now := by.Now()
 	for _, l := range lists.Lists {
 		pending := PendingList{
@@ -72,6 +76,8 @@ func (by *Remover) Pending(ctx context.Context) (Pending, error) {
 		for _, point := range l.Points {
 			if len(points.At[point.ID]) > 0 {
 				pending.Points = append(pending.Points, point)
+			} else if allListed {
+				p.Gone = append(p.Gone, point.ID)
 			}
 		}
 		waits := pending.Objects > 0 && now.Before(pending.Due)
@@ -79,5 +85,7 @@ func (by *Remover) Pending(ctx context.Context) (Pending, error) {
 			p.Lists = append(p.Lists, pending)
 		}
 	}
+	slices.Sort(p.Gone)
+	p.Gone = slices.Compact(p.Gone) // two lists may name the same
 	return p, nil
 }
