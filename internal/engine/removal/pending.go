@@ -74,9 +74,10 @@ func (by *Remover) Pending(ctx context.Context) (Pending, error) {
 			pending.Due = least
 		}
 		for _, point := range l.Points {
-			if len(points.At[point.ID]) > 0 {
+			switch there := len(points.At[point.ID]) > 0; {
+			case there && lists.Removes(point.ID) == l: // no later list spares it
 				pending.Points = append(pending.Points, point)
-			} else if allListed {
+			case !there && allListed:
 				p.Gone = append(p.Gone, point.ID)
 			}
 		}
