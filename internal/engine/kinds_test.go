@@ -103,7 +103,8 @@ func TestEveryKindOfObjectIsVerifiedAndHealed(t *testing.T) {
 	if v, err := e.Verify(t.Context(), engine.VerifyInput{Deep: true}, engine.Discard); err != nil || !v.OK {
 		t.Fatalf("before anything is damaged: %v %+v", err, v.Findings)
 	}
-	kinds := kindsOfFormat(t)
+	// Nothing goes by a removal list with a damaged copy, so none is healed: TestADamagedListRemovesNothing.
+	kinds := slices.DeleteFunc(kindsOfFormat(t), func(kind string) bool { return kind == repository.RemovalPrefix })
 	keys := map[string][]string{}
 	for _, key := range keysAt(t, w.list[0], "") {
 		i := slices.IndexFunc(kinds, func(kind string) bool { return strings.HasPrefix(key, kind) })

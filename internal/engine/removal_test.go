@@ -431,6 +431,34 @@ func TestAListThatAProviderLacksRemovesNothing(t *testing.T) {
 	wantProtected(t, k.Engine, 2)
 }
 
+// TestADamagedListRemovesNothing: what it names is marked anew, and a deep verification has nothing to say.
+func TestADamagedListRemovesNothing(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, newTrio(t))
+	points := k.points(3)
+	key := repository.RemovalKey(k.remove(points[0]).List)
+	body, err := k.w.list[1].Store.Get(t.Context(), key, repository.MaxRemoval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body[len(body)/2] ^= 1
+	if err := k.w.list[1].Store.Put(t.Context(), key, body, sha256.Sum256(body), true); err != nil {
+		t.Fatal(err)
+	}
+	wantProtected(t, k.Engine, 3)
+	k.passes(25 * time.Hour)
+	if r := k.remove(points[0]); len(r.Removed) > 0 || len(r.Marked) != 1 || r.Held+r.Problem != "" {
+		t.Fatalf("%+v", r)
+	}
+	wantProtected(t, k.Engine, 3)
+	backup(t, k.Engine, keepsake.BackupIncremental)
+	k.passes(25 * time.Hour)
+	if r := k.remove(points[0]); len(r.Removed) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	wantProtected(t, k.Engine, 3)
+}
+
 // undeletable lets nobody delete.
 type undeletable struct{ storage.Provider }
 

@@ -3,6 +3,7 @@ package removal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/wedsync/keepsake/internal/engine/replicas"
 	"github.com/wedsync/keepsake/internal/engine/report"
 	"github.com/wedsync/keepsake/internal/engine/repository"
+	"github.com/wedsync/keepsake/internal/engine/storage"
 	"github.com/wedsync/keepsake/internal/keepsake"
 )
 
@@ -97,6 +99,7 @@ type removal struct {
 	marked  []string // that go when a new list is due
 	spared  []string // that an earlier list names, and that stay
 	why     map[string]string
+	unsound map[string]bool // lists of which a copy is damaged
 	objects *objects
 	result  Result
 }
@@ -114,7 +117,7 @@ func (by *Remover) Run(ctx context.Context, in Input, reporter report.Reporter) 
 			LeastGrace)
 	}
 	started := by.Now()
-	r := &removal{Remover: by, in: in, now: started, track: track, why: map[string]string{}}
+	r := &removal{Remover: by, in: in, now: started, track: track, why: map[string]string{}, unsound: map[string]bool{}}
 	for _, p := range in.Points {
 		r.why[p.ID] = cmp.Or(p.Why, "no rule keeps it")
 	}
@@ -209,6 +212,9 @@ func (r *removal) look(ctx context.Context) (held string, err error) {
 	if held := r.knows(); held != "" {
 		return held, nil
 	}
+	if held, err := r.openLists(ctx); held != "" || err != nil {
+		return held, err
+	}
 	if err := r.choose(ctx); err != nil {
 		return "", err
 	}
@@ -286,10 +292,35 @@ func (r *removal) choose(ctx context.Context) error {
 	return nil
 }
 
+// openLists opens each copy of the lists that are due, and returns in words which provider does not give one. By a list
+// with a damaged copy nothing goes: what it names is marked anew, and it is dropped when it ends.
+func (r *removal) openLists(ctx context.Context) (held string, err error) {
+	for _, l := range r.lists.Lists {
+		for _, p := range r.repo.Live() {
+			if !r.due(l) || !r.lists.At[l.ID][p.Name] {
+				continue
+			}
+			_, err := r.opens(ctx, p, l)
+			switch {
+			case err == nil:
+			case ctx.Err() != nil:
+				return "", ctx.Err()
+			case keepsake.CodeOf(err) == keepsake.CodeDamaged || errors.Is(err, storage.ErrNotFound) ||
+				errors.Is(err, storage.ErrTooLarge):
+				r.unsound[l.ID] = true
+				r.track.Infof("Provider %s: the removal list %s is damaged, so nothing goes by it.", p.Name, l.ID)
+			default:
+				return fmt.Sprintf("Provider %s does not give its removal list. %s", p.Name, replicas.Explain(err)), nil
+			}
+		}
+	}
+	return "", nil
+}
+
 // counts reports whether something goes by a list, once it is due: it lies at every provider that it names, or a point
 // would lose some of its copies, and it does not end soon.
 func (r *removal) counts(l *repository.Removal) bool {
-	return r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), func(p replicas.Provider) bool {
+	return !r.unsound[l.ID] && r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), func(p replicas.Provider) bool {
 		return slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider) && !r.lists.At[l.ID][p.Name]
 	})
 }
