@@ -81,7 +81,6 @@ func TestRowsByActor(t *testing.T) {
 				State:         "queued",
 				Labels:        []byte("{}"),
 				Weddings:      []byte("[]"),
-				Confirmed:     []byte("[]"),
 				Slots:         []string{},
 				RequestedBy:   "x",
 				RequestedName: "x",

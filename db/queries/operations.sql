@@ -2,8 +2,8 @@
 insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep,
     target, target_database, provider, restore, confirmed, slots, requested_by, requested_name, state)
 values (@id, @kind, @platform, sqlc.narg(organization), sqlc.narg(backup_type), @note, @labels, @weddings, @point_id,
-    @deep, @target, @target_database, @provider, sqlc.narg(restore), @confirmed, @slots, @requested_by,
-    @requested_name, @state);
+    @deep, @target, @target_database, @provider, sqlc.narg(restore),
+    coalesce(sqlc.narg(confirmed)::jsonb, '[]'), @slots, @requested_by, @requested_name, @state);
 
 -- name: InsertEndedBackup :exec
 -- A backup that was neither started nor run by a worker: it is in the list as it ended.

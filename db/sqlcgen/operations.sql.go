@@ -915,8 +915,8 @@ const insertOperation = `-- name: InsertOperation :exec
 insert into backup_operations (id, kind, platform, organization, backup_type, note, labels, weddings, point_id, deep,
     target, target_database, provider, restore, confirmed, slots, requested_by, requested_name, state)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16, $17,
-    $18, $19)
+    $10, $11, $12, $13, $14,
+    coalesce($15::jsonb, '[]'), $16, $17, $18, $19)
 `
 
 type InsertOperationParams struct {

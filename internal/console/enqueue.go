@@ -23,7 +23,6 @@ func newOperation(actor keepsake.Actor, p *platform, kind Kind) sqlcgen.InsertOp
 		Platform:      p.Name,
 		Labels:        []byte("{}"),
 		Weddings:      []byte("[]"),
-		Confirmed:     []byte("[]"),
 		Slots:         aboutKind(kind).SlotNames(),
 		State:         string(StateQueued),
 		Organization:  orNil(actor.Organization),

@@ -320,9 +320,10 @@ func (r *removal) openLists(ctx context.Context) (held string, err error) {
 // counts reports whether something goes by a list, once it is due: it lies at every provider that it names, or a point
 // would lose some of its copies, and it does not end soon.
 func (r *removal) counts(l *repository.Removal) bool {
-	return !r.unsound[l.ID] && r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), func(p replicas.Provider) bool {
+	lacks := func(p replicas.Provider) bool {
 		return slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider) && !r.lists.At[l.ID][p.Name]
-	})
+	}
+	return !r.unsound[l.ID] && r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), lacks)
 }
 
 // due reports whether what a list names may go.
