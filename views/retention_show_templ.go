@@ -158,7 +158,7 @@ func RetentionPage(vm Retention) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p id=\"run-does\">It marks the recovery points that no rule keeps, and deletes those that were marked a day ago and that still nothing keeps.</p></div></section><section class=\"card\" aria-labelledby=\"rules\"><div class=\"card-head\"><h2 id=\"rules\">Rules</h2><p>Try others: it changes nothing. Those that count stand in keepsake.yaml.</p></div><form class=\"card-body stack\" method=\"get\" action=\"/retention\" hx-get=\"/retention\" hx-trigger=\"input delay:300ms, submit\" hx-target=\"#plan\" hx-swap=\"outerHTML\" hx-replace-url=\"true\" hx-sync=\"this:replace\"><div class=\"ks-rules\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p id=\"run-does\">It marks the recovery points that no rule keeps, and deletes those that were marked a day ago and that no rule keeps even now.</p></div></section><section class=\"card\" aria-labelledby=\"rules\"><div class=\"card-head\"><h2 id=\"rules\">Rules</h2><p>Try others: it changes nothing. Those that count stand in keepsake.yaml.</p></div><form class=\"card-body stack\" method=\"get\" action=\"/retention\" hx-get=\"/retention\" hx-trigger=\"input delay:300ms, submit\" hx-target=\"#plan\" hx-swap=\"outerHTML\" hx-replace-url=\"true\" hx-sync=\"this:replace\"><div class=\"ks-rules\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -88,6 +88,6 @@ func (c *markCommand) Run(a *app) error {
 		printJSON(a.io.out, p.Point)
 		return nil
 	}
-	a.printf("Recovery point %s is marked.\n", p.ID)
+	a.printf("Recovery point %s: saved.\n", p.ID)
 	return nil
 }

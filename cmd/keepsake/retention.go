@@ -134,18 +134,17 @@ func (n retentionNow) printPending(a *app) {
 	for _, p := range n.going {
 		goes[p.ID] = true
 	}
+	var objects int64 // of lists without a recovery point
+	var due time.Time
 	for _, l := range n.pending.Lists {
-		what, verb := some(int64(len(l.Points)), "recovery point"), "are"
-		switch {
-		case len(l.Points) == 0:
-			what = some(l.Objects, "object") + " that no recovery point needs"
-			if l.Objects == 1 {
-				verb = "is"
+		if len(l.Points) == 0 {
+			if objects += l.Objects; due.IsZero() || l.Due.Before(due) {
+				due = l.Due
 			}
-		case len(l.Points) == 1:
-			verb = "is"
+			continue
 		}
-		a.printf("%s %s marked: %s.", what, verb, n.when(l.Due))
+		a.printf("%s %s: %s.", some(int64(len(l.Points)), "recovery point"), marked(int64(len(l.Points)), false),
+			n.when(l.Due, "what still goes then"))
 		after := 0
 		for _, p := range l.Points {
 			if !goes[p.ID] {
@@ -153,9 +152,12 @@ func (n retentionNow) printPending(a *app) {
 			}
 		}
 		if after > 0 {
-			a.printf(" Of these, %s, because of the rules as they are now.", stayAfterAll(after))
+			a.printf(" Of these, %s.", stayAfterAll(after))
 		}
 		a.printf("\n")
+	}
+	if objects > 0 {
+		a.printf("%s %s: %s.\n", some(objects, "object"), marked(objects, false), n.when(due, "what nothing needs then"))
 	}
 	for _, words := range n.pending.Unread {
 		a.printf("%s\n", words)
@@ -169,13 +171,13 @@ func stayAfterAll(n int) string {
 	return count(int64(n)) + " stay after all"
 }
 
-// when says when something goes that is marked.
-func (n retentionNow) when(due time.Time) string {
+// when says when what of something that is marked goes.
+func (n retentionNow) when(due time.Time, what string) string {
 	if !due.After(n.now) {
-		return "the next run deletes what still goes then"
+		return "the next run deletes " + what
 	}
-	return fmt.Sprintf("the first run after %s, in %s, deletes what still goes then",
-		due.In(n.rules.Zone).Format(minuteFormat), about(due.Sub(n.now)))
+	return fmt.Sprintf("the first run after %s, in %s, deletes %s", due.In(n.rules.Zone).Format(minuteFormat),
+		about(due.Sub(n.now)), what)
 }
 
 // about writes a time ahead without what does not matter of it.

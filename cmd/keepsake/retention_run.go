@@ -1,11 +1,13 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/wedsync/keepsake/internal/audit"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
+	"github.com/wedsync/keepsake/internal/policy"
 )
 
 type retentionRunCommand struct {
@@ -49,8 +51,12 @@ func (c *retentionRunCommand) Run(a *app) error {
 		return err
 	}
 	if n.held == "" && n.plan.Large != "" && !c.Yes && !c.DryRun {
+		text := n.plan.Large
+		if n.unasked != "" { // --yes goes on without that, too
+			text += " And " + keepsake.Sentence(n.unasked)
+		}
 		return keepsake.Errorf(keepsake.CodeConflict, "%s Look at it with keepsake retention show, and confirm it with "+
-			"keepsake retention run --yes: nothing was changed", n.plan.Large)
+			"keepsake retention run --yes: nothing was changed", text)
 	}
 	if n.unasked != "" {
 		if n.held == "" && !c.Yes && !c.DryRun {
@@ -139,8 +145,11 @@ func (n retentionNow) printRemoval(a *app, r removalResult) {
 		a.printf("Of what was marked, %s: %s.\n", stayAfterAll(len(r.Spared)), keepsake.FirstFew(r.Spared, mostNamed))
 	}
 	if r.Problem != "" {
-		a.printf("NOT ALL WAS MARKED: %s\n", r.Problem)
+		a.printf("NOT DONE: %s\n", r.Problem)
 	}
+	n.going = slices.DeleteFunc(n.going, func(p policy.HeldPoint) bool {
+		return slices.ContainsFunc(r.Removed, func(gone engine.RemovedPoint) bool { return gone.ID == p.ID })
+	})
 	a.printf("%s\n", n.summary())
 }
 
@@ -166,7 +175,7 @@ func (n retentionNow) printMarked(a *app, r removalResult) {
 			marked(points, r.Preview), some(r.Objects, "object"), size(r.Bytes))
 	}
 	if !due.IsZero() { // the list is stored
-		a.printf("%s\n", keepsake.Sentence(n.when(due)))
+		a.printf("%s\n", keepsake.Sentence(n.when(due, "what still goes then")))
 	}
 }
 

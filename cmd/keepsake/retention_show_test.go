@@ -124,16 +124,16 @@ func TestRemovalSaysWhatItDid(t *testing.T) {
 			{Provider: "far", Problem: "It hangs."}},
 		Problem: "Provider far did not take the removal list.",
 	}})
-	want := "1,200 objects that no recovery point needs are marked: the first run after 2 December 2026 03:30 CET, in " +
-		"23 h, deletes what still goes then.\n1 recovery point is marked: the next run deletes what still goes then. Of " +
-		"these, one stays after all, because of the rules as they are now." + `
+	want := "1 recovery point is marked: the next run deletes what still goes then. Of these, one stays after all.\n" +
+		"1,200 objects are marked: the first run after 2 December 2026 03:30 CET, in 23 h, deletes what nothing needs " +
+		"then." + `
 The removal list removals/1 does not open.
 3 objects (2.0 KiB at each provider) that no recovery point needs are marked.
 The first run after 4 December 2026 04:30 CET, in 3 days, deletes what still goes then.
 2 recovery points are gone: a, b.
   local            2 recovery points and 10 objects deleted, 4.0 KiB
   far              NOT ALL WENT: It hangs.
-NOT ALL WAS MARKED: Provider far did not take the removal list.
+NOT DONE: Provider far did not take the removal list.
 7 recovery points stay, and none goes.
 `
 	if out.String() != want {

@@ -63,6 +63,14 @@ func (by *Remover) Pending(ctx context.Context) (Pending, error) {
 	allListed := len(lists.Failed) == 0 && len(points.Failed) == 0 && len(live) == len(repo.Providers)
 	now := by.Now()
 	for _, l := range lists.Lists {
+		if !complete(repo, lists, l) {
+			for _, point := range l.Points {
+				if allListed && len(points.At[point.ID]) == 0 {
+					p.Gone = append(p.Gone, point.ID)
+				}
+			}
+			continue // nothing goes by it
+		}
 		pending := PendingList{
 			ID:      l.ID,
 			Time:    l.Time,

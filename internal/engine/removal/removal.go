@@ -320,10 +320,14 @@ func (r *removal) openLists(ctx context.Context) (held string, err error) {
 // counts reports whether something goes by a list, once it is due: it lies at every provider that it names, or a point
 // would lose some of its copies, and it does not end soon.
 func (r *removal) counts(l *repository.Removal) bool {
-	lacks := func(p replicas.Provider) bool {
-		return slices.Contains(l.Providers, r.repo.Identities[p.Name].Provider) && !r.lists.At[l.ID][p.Name]
-	}
-	return !r.unsound[l.ID] && r.now.Before(l.Expires.Add(-late)) && !slices.ContainsFunc(r.repo.Live(), lacks)
+	return !r.unsound[l.ID] && r.now.Before(l.Expires.Add(-late)) && complete(r.repo, r.lists, l)
+}
+
+// complete reports whether a list lies at every provider that it names and that answers.
+func complete(repo *replicas.Repo, lists *replicas.Removals, l *repository.Removal) bool {
+	return !slices.ContainsFunc(repo.Live(), func(p replicas.Provider) bool {
+		return slices.Contains(l.Providers, repo.Identities[p.Name].Provider) && !lists.At[l.ID][p.Name]
+	})
 }
 
 // due reports whether what a list names may go.
