@@ -331,25 +331,6 @@ func duties(sessions *auth.Sessions, access *accessKeeper, alert func(context.Co
 }
 
 // alone is how much may be brought back within a day without a second approver.
-// retentionOf says which recovery points stay.
-func retentionOf(conf *config.Config) (*console.Retention, error) {
-	s, _, err := conf.Schedule.Read()
-	if err != nil {
-		return nil, err
-	}
-	rules, grace, err := conf.Retention.Read(s.Zone)
-	return &console.Retention{Retention: rules, On: conf.Retention.On(), Grace: grace, Rhythms: s}, err
-}
-
-// scheduleOf is when backups begin by themselves, nil where none does.
-func scheduleOf(conf *config.Config) (*console.Schedule, error) {
-	if !conf.Schedule.On() || conf.Platform.URL == "" {
-		return nil, nil //nolint:nilnil // none is an answer
-	}
-	s, paused, err := conf.Schedule.Read()
-	return &console.Schedule{Schedule: s, Paused: paused}, err
-}
-
 func alone(s config.Server) *policy.Alone {
 	a := policy.DefaultAlone()
 	if s.AloneWeddings != nil {

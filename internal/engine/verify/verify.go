@@ -137,27 +137,6 @@ func (v *verification) run(ctx context.Context, in report.VerifyInput) (err erro
 	return ctx.Err()
 }
 
-// goesSoon is how long before a recovery point may go nobody is told that something of it is missing: a verification
-// may take hours.
-const goesSoon = 12 * time.Hour
-
-// staying leaves out the recovery points that retention is about to remove, or has removed in part.
-func (v *verification) staying(ctx context.Context, ids []string) ([]string, error) {
-	lists, err := v.Replicas.ReadRemovals(ctx, v.repo, v.live)
-	if err != nil {
-		return nil, err
-	}
-	now := v.Now()
-	stay := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-		l := lists.Removes(id)
-		return l != nil && !now.Before(l.Due.Add(-goesSoon))
-	})
-	if n := len(ids) - len(stay); n > 0 {
-		v.track.Infof("%s: retention is about to remove them, so they are not looked at.", report.Plural(n, "recovery point"))
-	}
-	return stay, nil
-}
-
 // choose finds the points to verify. One that cannot be read is one to verify as well: of latest, each that is newer
 // than the newest that can be.
 func (v *verification) choose(ctx context.Context, point string) (ids []string, err error) {
