@@ -70,6 +70,13 @@ func TestRetentionPage(t *testing.T) {
 	s.console.retention.Plan.Held, s.console.retention.Rules.On = "Nothing goes now: the last backup failed.", false
 	s.get("/retention").says("Nothing is removed at the moment", "the last backup failed",
 		"No recovery point goes by itself")
+
+	s.console.retention.Plan = policy.RetentionPlan{}
+	empty := s.get("/retention")
+	empty.says("There is no recovery point yet")
+	if strings.Contains(empty.text(), "Of each day") {
+		t.Error("it explains figures of days that it does not show")
+	}
 	s.console.listErr = keepsake.Errorf(keepsake.CodeForbidden, "It concerns the whole platform.")
 	s.get("/retention").want(http.StatusForbidden)
 }
