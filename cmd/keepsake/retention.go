@@ -22,15 +22,16 @@ type retentionCommands struct {
 
 // retentionNow is what the rules say at this moment of the recovery points that the repository holds.
 type retentionNow struct {
-	e       *engine.Engine
-	now     time.Time
-	on      bool // points go by themselves
-	tried   bool // other rules than the configuration's are tried
-	rules   policy.Retention
-	grace   time.Duration
-	pending engine.PendingRemovals
-	plan    policy.RetentionPlan
-	held    string // why nothing goes now, in sentences
+	e        *engine.Engine
+	platform string
+	now      time.Time
+	on       bool // points go by themselves
+	tried    bool // other rules than the configuration's are tried
+	rules    policy.Retention
+	grace    time.Duration
+	pending  engine.PendingRemovals
+	plan     policy.RetentionPlan
+	held     string // why nothing goes now, in sentences
 	// unasked says why the console's database could not be asked which points were proven; "": it was, or there is none.
 	unasked string
 	stay    int
@@ -42,7 +43,7 @@ func (a *app) retentionNow(try func(*config.Retention) bool) (n retentionNow, er
 	if err != nil {
 		return n, err
 	}
-	n.now = time.Now()
+	n.now, n.platform = time.Now(), conf.Platform.Name
 	settings := conf.Retention
 	n.tried = try != nil && try(&settings)
 	schedule, _, err := conf.Schedule.Read()

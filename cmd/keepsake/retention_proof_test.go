@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // TestRetentionKeepsWhatWasProven by what the console's database knows: the newest proven point and the newest that was
@@ -68,5 +70,18 @@ func TestRetentionKeepsWhatWasProven(t *testing.T) {
 	r := document[removalResult](t, w.must(t, exitDone, "retention", "run", "--json"))
 	if slices.Sort(r.Spared); !slices.Equal(r.Spared, []string{points[0], points[2]}) {
 		t.Errorf("%+v", r)
+	}
+	// The console says of it what a retention of its own would let it say.
+	c := connect(t, w.env["KEEPSAKE_CONSOLE_OWNER_URL"])
+	if _, err := c.Exec(t.Context(), "select set_config('keepsake.role', 'system', false)"); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := c.Query(t.Context(), "select id from recovery_points where goes_after > now() order by id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if want := []string{points[1], points[3]}; err != nil || !slices.Equal(marked, want) {
+		t.Errorf("the console knows that %q go, want %q: %v", marked, want, err)
 	}
 }

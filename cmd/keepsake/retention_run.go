@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"strings"
 
+	"github.com/wedsync/keepsake/db"
 	"github.com/wedsync/keepsake/internal/audit"
+	"github.com/wedsync/keepsake/internal/console"
 	"github.com/wedsync/keepsake/internal/engine"
 	"github.com/wedsync/keepsake/internal/keepsake"
 	"github.com/wedsync/keepsake/internal/policy"
@@ -14,7 +17,8 @@ type retentionRunCommand struct {
 	Yes    bool `help:"Go on where so much would go at once that a person has to confirm it, and where the console's database cannot say which points were proven." env:"-"`
 	DryRun bool `help:"Say what would be marked, and change nothing." env:"-"`
 
-	result *removalResult // of a run that ended
+	platform string
+	result   *removalResult // of a run that ended
 }
 
 // Help is what keepsake retention run --help says besides the flags.
@@ -43,6 +47,14 @@ func (c *retentionRunCommand) deed() deed {
 		}
 	}
 	return d
+}
+
+// save tells the console what goes now, and when, as a retention that it runs itself would.
+func (c *retentionRunCommand) save(ctx context.Context, tx db.Tx) error {
+	if c.result == nil {
+		return nil
+	}
+	return console.SaveEndedRetention(ctx, tx, c.platform, c.result.RemovalResult)
 }
 
 func (c *retentionRunCommand) Run(a *app) error {
@@ -79,7 +91,7 @@ func (c *retentionRunCommand) Run(a *app) error {
 			return err
 		}
 	}
-	c.result = &removalResult{r, c.DryRun}
+	c.result, c.platform = &removalResult{r, c.DryRun}, n.platform
 	if a.cli.JSON {
 		printJSON(a.io.out, c.result)
 	} else {

@@ -197,30 +197,30 @@ func (retentions) report(result RetentionResult) operation.Report {
 		out.Level, out.Left = "warn", "Done. Somebody has to confirm the rest. "+result.Large
 	}
 	out.Done = func(ctx context.Context, tx db.Tx, ended operation.Operation) error {
-		return endRetention(ctx, tx, ended, result)
+		return SaveEndedRetention(ctx, tx, ended.Platform, result.RemovalResult)
 	}
 	return out
 }
 
-// endRetention forgets what is gone, and notes what is to go. Where a retention was held nobody could tell what is to
-// go, so what is known of that stands.
-func endRetention(ctx context.Context, tx db.Tx, row operation.Operation, r RetentionResult) error {
-	_, err := tx.DeletePoints(ctx, sqlcgen.DeletePointsParams{Platform: row.Platform, Ids: append([]string{}, r.Gone...)})
+// SaveEndedRetention forgets what is gone, and notes what is to go. Where a retention was held nobody could tell what
+// is to go, so what is known of that stands.
+func SaveEndedRetention(ctx context.Context, tx db.Tx, platform string, r engine.RemovalResult) error {
+	_, err := tx.DeletePoints(ctx, sqlcgen.DeletePointsParams{Platform: platform, Ids: append([]string{}, r.Gone...)})
 	if err != nil {
 		return fmt.Errorf("forget recovery points that are gone: %w", err)
 	}
 	if r.Held != "" {
-		return tx.SetProviderPoints(ctx, row.Platform)
+		return tx.SetProviderPoints(ctx, platform)
 	}
 	pending, err := json.Marshal(r.Pending)
 	if err != nil {
 		return fmt.Errorf("encode what is to go: %w", err)
 	}
-	err = tx.SetPointsToGo(ctx, sqlcgen.SetPointsToGoParams{Platform: row.Platform, Pending: progress.CleanJSON(pending)})
+	err = tx.SetPointsToGo(ctx, sqlcgen.SetPointsToGoParams{Platform: platform, Pending: progress.CleanJSON(pending)})
 	if err != nil {
 		return fmt.Errorf("note which recovery points are to go: %w", err)
 	}
-	return tx.SetProviderPoints(ctx, row.Platform)
+	return tx.SetProviderPoints(ctx, platform)
 }
 
 // Stopped has nothing to write: the next retention goes on where this one stopped.
