@@ -21,13 +21,10 @@ func TestATableOfAnotherAccessMethodIsReadWhole(t *testing.T) {
 		"create table vows (id int primary key, name text)",
 		"insert into vows select i, repeat('vow ' || i, 40) from generate_series(1, 20000) i")
 	e := newEngine(t, url, providers(t))
+	awaitOlder(t, url)
 	full := backup(t, e, keepsake.BackupFull)
 	run(t, url, "update guests set name = 'Zoe' where id = 7")
 	next := backup(t, e, keepsake.BackupIncremental)
-	for tries := 0; next.BytesRead > full.BytesRead && tries < 5; tries++ {
-		// a transaction of another test was open when the one before was taken: rows from meanwhile are read again
-		next = backup(t, e, keepsake.BackupIncremental)
-	}
 	size := one[int64](t, url, "select sum(length(name))::int8 from guests")
 	if next.BytesRead < size || next.BytesRead > full.BytesRead {
 		t.Errorf("the incremental read %d bytes, want the %d of the table that is no heap, and less than the full one's %d",
